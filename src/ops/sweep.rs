@@ -17,7 +17,6 @@ mod settings;
 pub use crate::ops::lease::{LEASES, Terms};
 pub use crate::server::backoff::may_pass;
 pub use archive_rotation::archive_path;
-pub use event::{Backlog, Event, Pass};
-pub use measure::MOST_COUNTED;
+pub use event::{Backlog, Event, MOST_COUNTED, Pass};
 pub use run::ClearInterval;
 pub use settings::{Control, Sweep, Target};

@@ -26,7 +26,7 @@ use crate::store::{Batches, Identity, Store};
 mod changes;
 mod turn;
 
-use turn::Turn;
+use turn::{Turn, Waits};
 
 /// Sessions that are read at once, and the most bytes of them that are written at once, unless a single one
 /// is larger.
@@ -229,9 +229,10 @@ impl Following {
             // Another copy may have written meanwhile, so everything is compared once it is ours.
             self.leave_pass().await;
             self.watch.repeat();
-            let waiting = self.turn.next(&self.cancel).await?;
-            if waiting.is_some() {
-                return Ok(waiting);
+            match self.turn.next(&self.cancel).await? {
+                Some(Waits::Taken(by)) => return Ok(Some(Event::Taken { by })),
+                Some(Waits::Away(error, pause)) => return Ok(Some(Event::Away { error, pause })),
+                None => {}
             }
         }
         match self.advance().await {

@@ -151,6 +151,10 @@ pub enum Event {
     },
 }
 
+/// The maximum number of expired sessions that are counted. The exact number beyond it does not
+/// matter.
+pub const MOST_COUNTED: u64 = 100_000;
+
 /// The expired sessions that have not been deleted yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -165,6 +169,6 @@ impl Backlog {
     /// Whether there may be more: the count ended at
     /// [`MOST_COUNTED`](crate::sweep::MOST_COUNTED).
     pub fn is_lower_bound(&self) -> bool {
-        self.sessions >= super::measure::MOST_COUNTED
+        self.sessions >= MOST_COUNTED
     }
 }

@@ -2,16 +2,13 @@
 
 use bson::{DateTime, doc};
 
-use super::event::{Backlog, Event};
+use super::event::{Backlog, Event, MOST_COUNTED};
 use crate::error::Result;
 use crate::model::selection::Selection;
 use crate::server::replication::Lag;
 use crate::server::reply::{affected, first_batch};
 use crate::store::Store;
 
-/// The maximum number of expired sessions that are counted. The exact number beyond it does not
-/// matter.
-pub const MOST_COUNTED: u64 = 100_000;
 /// The time limit of the count on the server, in milliseconds.
 const MAX_MS: i64 = 10_000;
 

@@ -249,7 +249,8 @@ fn only_one_copy_at_a_time_follows_a_source_into_a_target() {
     let run = last.wait().exits(0);
     assert!(!run.stderr.contains("waiting for another copy"), "{}", run.stderr);
     // Its record has no entry for a session that does not exist.
-    let ledgers = db.client.database(&db.name).list_collection_names().into_future();
+    let database = db.client.database(&db.name);
+    let ledgers = database.list_collection_names().into_future();
     let ledgers = db.runtime.block_on(ledgers).unwrap();
     let ledger = ledgers.iter().find(|name| name.starts_with("sessionctl_copies_")).unwrap();
     assert_eq!(db.count(ledger, doc! { "_id": "sessionctl lease" }), 1);

@@ -7,7 +7,6 @@ use bson::oid::ObjectId;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::Event;
 use crate::error::{Error, Result};
 use crate::ops::copy::ledger::{LEASE, Ledger};
 use crate::ops::lease::{Lease, LeaseState, LeaseTask, Terms};
@@ -20,6 +19,15 @@ const LIFE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest time between two looks at whether that time is over.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// What keeps it waiting.
+#[derive(Debug)]
+pub(super) enum Waits {
+    /// Another copy has it, and this is what it is.
+    Taken(String),
+    /// The server is unreachable. The next attempt follows after this pause.
+    Away(Error, Duration),
+}
 
 /// The lease on the record of what was copied.
 #[derive(Debug)]
@@ -55,7 +63,7 @@ impl Turn {
     ///
     /// # Errors
     /// If another copy keeps it, or an error cannot go away by itself.
-    pub(super) async fn next(&mut self, cancel: &CancellationToken) -> Result<Option<Event>> {
+    pub(super) async fn next(&mut self, cancel: &CancellationToken) -> Result<Option<Waits>> {
         let Some(task) = &mut self.task else { return Ok(None) };
         while !cancel.is_cancelled() {
             let state = task.state.borrow_and_update().clone();
@@ -68,7 +76,7 @@ impl Turn {
                     let by = by.rsplit_once(':').map_or(&*by, |(who, _)| who).to_owned();
                     let Some(taken) = self.taken else {
                         self.taken = Some(Instant::now());
-                        return Ok(Some(Event::Taken { by }));
+                        return Ok(Some(Waits::Taken(by)));
                     };
                     if taken.elapsed() >= PATIENCE {
                         let what = format!("another copy follows it already: {by}");
@@ -77,7 +85,7 @@ impl Turn {
                 }
                 LeaseState::Away { error } if !self.is_away => {
                     self.is_away = true;
-                    return Ok(Some(Event::Away { error, pause: FIRST_PAUSE }));
+                    return Ok(Some(Waits::Away(error, FIRST_PAUSE)));
                 }
                 LeaseState::Failed { error } => return Err(error),
                 LeaseState::Unknown | LeaseState::Held { .. } | LeaseState::Away { .. } => {}
