@@ -11,9 +11,7 @@ use crate::error::{Error, Result};
 use crate::server::connection::Connection;
 use crate::server::flavour::Feature;
 
-mod task;
-
-pub(in crate::ops) use task::{LeaseGuard, LeaseState, LeaseTask};
+pub(in crate::ops) mod task;
 
 /// The collection that contains the leases of sweepers.
 pub const LEASES: &str = "sessionctl_leases";

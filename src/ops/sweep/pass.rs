@@ -11,7 +11,7 @@ use crate::error::{Certainty, Error, Result};
 use crate::model::query::{Query, ago};
 use crate::model::selection::Selection;
 use crate::model::session::State;
-use crate::ops::lease::LeaseGuard;
+use crate::ops::lease::task::LeaseGuard;
 use crate::ops::purge::{Action, Purge, Step};
 use crate::server::backoff::may_pass;
 use crate::store::Store;

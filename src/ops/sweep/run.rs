@@ -11,7 +11,8 @@ use super::pass::{SweepRun, SweepState, lost};
 use super::schedule::Schedule;
 use super::settings::{Control, Sweep, Target};
 use crate::error::{Error, Result};
-use crate::ops::lease::{LEASES, Lease, LeaseGuard, LeaseState, LeaseTask, Terms};
+use crate::ops::lease::task::{LeaseGuard, LeaseState, LeaseTask};
+use crate::ops::lease::{LEASES, Lease, Terms};
 use crate::server::backoff::{Backoff, FIRST_PAUSE, may_pass};
 use crate::store::Store;
 

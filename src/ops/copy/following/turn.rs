@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::ops::copy::ledger::{LEASE, Ledger};
-use crate::ops::lease::{Lease, LeaseState, LeaseTask, Terms};
+use crate::ops::lease::task::{LeaseState, LeaseTask};
+use crate::ops::lease::{Lease, Terms};
 use crate::server::backoff::FIRST_PAUSE;
 use crate::store::Store;
 
