@@ -251,7 +251,8 @@ impl ReplicaSet {
     }
 
     fn await_health_of(&self, indexes: &[usize]) {
-        wait("the members are healthy", || {
+        // One that followed a dead primary further than the new one is in ROLLBACK for minutes.
+        wait_for(5 * LONG, "the members are healthy", || {
             let primary = self.primary();
             let status = self.try_admin(primary, doc! { "replSetGetStatus": 1 });
             let members = status.as_ref().and_then(|status| status.get_array("members").ok());
@@ -318,8 +319,13 @@ fn is_open(port: u16) -> bool {
 
 /// Waits until it is true, not for ever.
 #[track_caller]
-fn wait(what: &str, mut is_true: impl FnMut() -> bool) {
-    let (began, limit) = (Instant::now(), limit(LONG));
+fn wait(what: &str, is_true: impl FnMut() -> bool) {
+    wait_for(LONG, what, is_true);
+}
+
+#[track_caller]
+fn wait_for(usual: Duration, what: &str, mut is_true: impl FnMut() -> bool) {
+    let (began, limit) = (Instant::now(), limit(usual));
     while !is_true() {
         assert!(began.elapsed() < limit, "waited {} s until {what}", limit.as_secs());
         thread::sleep(POLL);
