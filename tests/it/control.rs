@@ -193,7 +193,7 @@ fn a_sweeper_is_paused_and_stopped_by_its_control_file() {
     let address = address();
     let arguments = ["sweep", "--interval", "1", "--metrics", &address, "--control", file.path()];
     let mut sweep = db.command(&arguments).start();
-    // What an old file says holds from the start, so it is said.
+    // The sweeper obeys an existing file from the start, and reports it.
     sweep.await_said("paused");
     let one = |key: &str| -> Value {
         let status = get(&address, "/status").map(|(_, text)| text).unwrap_or_default();

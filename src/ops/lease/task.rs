@@ -27,7 +27,7 @@ pub(in crate::ops) enum LeaseState {
     Unknown,
     /// We hold the lease, until the token is cancelled.
     Held { fence: i64, while_held: CancellationToken },
-    /// Another sweeper holds it.
+    /// Another process holds it.
     Taken { by: String },
     /// No server answers. The request is retried.
     Away { error: Error },

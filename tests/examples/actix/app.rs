@@ -99,8 +99,8 @@ async fn log_in(
     let Some(user) = site.accounts.check(&login.user, &login.password) else {
         return Ok(html(StatusCode::UNAUTHORIZED, page::login(true)));
     };
-    // Drops what an earlier user of this browser stored, and changes the id, so that whoever knew
-    // the previous id does not know this one.
+    // Removes data of the browser's previous user, and changes the id: an attacker who planted the old id
+    // must not get this session.
     session.clear();
     session.renew();
     session.insert("user", user.name)?;

@@ -13,7 +13,7 @@
 //!   random key unless set, so that a restart logs everybody out;
 //! - `PORT`: 3000 unless set.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says where it is to be seen")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints its address")]
 
 #[path = "../common/accounts.rs"]
 mod accounts;

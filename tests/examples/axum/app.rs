@@ -95,7 +95,7 @@ impl App {
         }
     }
 
-    /// Starts a session with a new id, so that whoever knew the previous id does not know this one.
+    /// Starts a session with a new id: an attacker who planted the old id must not get this session.
     async fn begin(&self, visit: Visit) -> Result<Session, Unavailable> {
         let id = new_id();
         self.store.set_new(&id, &visit, Expiry::After(self.max_age)).await?;

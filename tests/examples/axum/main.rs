@@ -12,7 +12,7 @@
 //! - `SESSION_MAX_AGE`: how many seconds a session lives after its last request, 60 unless set;
 //! - `PORT`: 3000 unless set.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says where it is to be seen")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints its address")]
 
 mod app;
 mod page;

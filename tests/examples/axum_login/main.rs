@@ -9,7 +9,7 @@
 //! - `SESSIONCTL_COLLECTION` and `SESSIONCTL_LAYOUT`: `sessions` and `express-mongodb-1` unless set;
 //! - `PORT`: 3000 unless set.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it says where it is to be seen")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints its address")]
 
 #[path = "../common/accounts.rs"]
 mod accounts;
