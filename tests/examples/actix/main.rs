@@ -21,6 +21,8 @@ mod app;
 mod express;
 #[path = "../common/page.rs"]
 mod page;
+#[path = "../common/server.rs"]
+mod server;
 
 use std::env;
 use std::process::ExitCode;
@@ -31,10 +33,10 @@ use actix_web::rt::System;
 use actix_web::{App, HttpServer};
 use sessionctl::Store;
 use sessionctl::express_cookie::ExpressCookie;
-use sessionctl::mongod::{Mongod, Options, find_or_fetch};
 
 use accounts::Accounts;
 use app::Site;
+use server::{server, setting};
 
 fn main() -> ExitCode {
     match System::new().block_on(serve()) {
@@ -47,16 +49,7 @@ fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-    let setting = |name: &str, usual: &str| env::var(name).unwrap_or_else(|_| usual.to_owned());
-    let throwaway = match env::var_os("SESSIONCTL_URI") {
-        Some(_) => None,
-        None => {
-            let binary = find_or_fetch(&mut |doing| println!("{doing}"))?;
-            Some(Mongod::start(&binary, Options::default())?)
-        }
-    };
-    let uri = throwaway.as_ref().map_or_else(|| setting("SESSIONCTL_URI", ""), Mongod::uri);
-
+    let (uri, _throwaway) = server()?;
     let (store, _clear_interval) = Store::builder()
         .uri(&uri)
         .collection(&setting("SESSIONCTL_COLLECTION", "sessions"))

@@ -16,16 +16,18 @@
 
 mod app;
 mod page;
+#[path = "../common/server.rs"]
+mod server;
 
-use std::env;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sessionctl::Store;
 use sessionctl::express_cookie::{ExpressCookie, new_id};
-use sessionctl::mongod::{Mongod, Options, find_or_fetch};
 use tokio::net::TcpListener;
+
+use server::{server, setting};
 
 /// What the examples of express-session use. Whoever knows the secret can be anyone.
 const SECRET_OF_EXAMPLES: &str = "keyboard cat";
@@ -42,16 +44,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-    let setting = |name: &str, usual: &str| env::var(name).unwrap_or_else(|_| usual.to_owned());
-    let throwaway = match env::var_os("SESSIONCTL_URI") {
-        Some(_) => None,
-        None => {
-            let binary = find_or_fetch(&mut |doing| println!("{doing}"))?;
-            Some(Mongod::start(&binary, Options::default())?)
-        }
-    };
-    let uri = throwaway.as_ref().map_or_else(|| setting("SESSIONCTL_URI", ""), Mongod::uri);
-
+    let (uri, _throwaway) = server()?;
     let (store, _clear_interval) = Store::builder()
         .uri(&uri)
         .collection(&setting("SESSIONCTL_COLLECTION", "mysession"))

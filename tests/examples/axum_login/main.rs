@@ -16,16 +16,17 @@ mod accounts;
 mod app;
 #[path = "../common/page.rs"]
 mod page;
+#[path = "../common/server.rs"]
+mod server;
 
-use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sessionctl::Store;
-use sessionctl::mongod::{Mongod, Options, find_or_fetch};
 use tokio::net::TcpListener;
 
 use accounts::Accounts;
+use server::{server, setting};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -39,16 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-    let setting = |name: &str, usual: &str| env::var(name).unwrap_or_else(|_| usual.to_owned());
-    let throwaway = match env::var_os("SESSIONCTL_URI") {
-        Some(_) => None,
-        None => {
-            let binary = find_or_fetch(&mut |doing| println!("{doing}"))?;
-            Some(Mongod::start(&binary, Options::default())?)
-        }
-    };
-    let uri = throwaway.as_ref().map_or_else(|| setting("SESSIONCTL_URI", ""), Mongod::uri);
-
+    let (uri, _throwaway) = server()?;
     let (store, _clear_interval) = Store::builder()
         .uri(&uri)
         .collection(&setting("SESSIONCTL_COLLECTION", "sessions"))
