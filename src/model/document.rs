@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::elements::{Element, Elements, REPLACED};
 pub use super::number::Unit;
 use super::number::millis_of;
-pub(crate) use super::number::number;
+pub(crate) use super::number::{digits, number, whole};
 
 /// A dotted path that the server accepts: no name in it is empty or begins with `$`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -223,7 +223,10 @@ pub(crate) fn text_of(value: RawBsonRef<'_>) -> Option<String> {
         RawBsonRef::String(text) => Some(text.to_owned()).filter(|text| !text.is_empty()),
         RawBsonRef::Int32(number) => Some(number.to_string()),
         RawBsonRef::Int64(number) => Some(number.to_string()),
-        RawBsonRef::Double(number) => Some(number.to_string()),
+        RawBsonRef::Double(number) => {
+            let integer = whole(number);
+            Some(integer.map_or_else(|| number.to_string(), |integer| integer.to_string()))
+        }
         RawBsonRef::ObjectId(id) => Some(id.to_hex()),
         RawBsonRef::Binary(binary) if binary.bytes.len() == 16 => {
             let bytes: [u8; 16] = binary.bytes.try_into().ok()?;

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use bson::raw::RawBsonRef;
 use bson::{Bson, DateTime, Decimal128};
 use serde::Deserialize;
+use serde_json::Number;
 
 /// The unit of a number that counts from 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -57,6 +58,19 @@ pub(crate) fn number(value: RawBsonRef<'_>) -> Option<f64> {
         }
         _ => None,
     }
+}
+
+/// A double as an integer, if it is a whole number below 2^53. Where all numbers are doubles, as in
+/// JavaScript, or in Go's `interface{}` after JSON, the id 42 is stored as 42.0.
+pub(crate) fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
+}
+
+/// A number of a decoded payload as text: 42.0 is `42`.
+pub(crate) fn digits(number: &Number) -> String {
+    let integer = number.as_f64().filter(|_| number.is_f64()).and_then(whole);
+    integer.map_or_else(|| number.to_string(), |integer| integer.to_string())
 }
 
 /// A decimal number: a whole number times a power of ten.

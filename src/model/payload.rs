@@ -35,6 +35,7 @@ pub use codec::Codec;
 pub use decode::Payload;
 pub(crate) use decode::decode;
 pub use json_repr::time;
+pub(crate) use json_repr::uuid_in;
 pub(crate) use partial::Partial;
 pub use path::get;
 pub(crate) use path::has_dotted_key;

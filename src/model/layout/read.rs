@@ -7,8 +7,8 @@ use bson::{Bson, DateTime, RawDocument};
 use serde_json::Value;
 
 use super::definition::{Instant, Layout, UserPlace};
-use crate::model::document::{self, Fields, Found, instant, text_of};
-use crate::model::payload::{self, Partial, Payload};
+use crate::model::document::{self, Fields, Found, digits, instant, text_of};
+use crate::model::payload::{self, Codec, Partial, Payload, uuid_in};
 use crate::model::session::{Session, SessionId};
 
 impl Layout {
@@ -139,11 +139,14 @@ impl Layout {
                 Cow::Owned(Value::String(text)) => Some(text),
                 _ => value.as_str().map(str::to_owned),
             },
-            Value::Number(number) => Some(number.to_string()),
-            // The form in which serde writes an `ObjectId` to formats other than BSON.
-            Value::Object(map) if map.len() == 1 && !self.payload.is_document() => {
-                map.get("$oid")?.as_str().map(str::to_owned)
-            }
+            Value::Number(number) => Some(digits(number)),
+            Value::Object(map) if map.len() == 1 => match map.get("$oid") {
+                // The form in which serde writes an `ObjectId` to formats other than BSON.
+                Some(id) if !self.payload.is_document() => id.as_str().map(str::to_owned),
+                // In JSON, this would be an object of the application.
+                None if self.payload.codecs.first() != Some(&Codec::Json) => uuid_in(&value),
+                _ => None,
+            },
             _ => None,
         }
     }

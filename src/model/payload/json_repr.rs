@@ -24,6 +24,12 @@ pub fn binary_bytes(value: &Value) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(value.get("$binary")?.as_str()?).ok()
 }
 
+/// The UUID in a value that [`binary`] produced, if it has 16 bytes.
+pub fn uuid_in(value: &Value) -> Option<String> {
+    let bytes: [u8; 16] = binary_bytes(value)?.try_into().ok()?;
+    Some(bson::Uuid::from_bytes(bytes).to_string())
+}
+
 /// Text if `bytes` are UTF-8, else [`binary`]. For languages whose strings are bytes.
 pub fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).map_or_else(|_| binary(bytes), Value::from)

@@ -1,11 +1,13 @@
 //! BSON documents as plain JSON.
 
 use bson::raw::{RawBson, RawBsonRef, RawElement};
+use bson::spec::BinarySubtype;
 use bson::{Bson, RawDocument};
 use serde_json::{Map, Value};
 
 use super::reader::{DecodeError, Decoded, Reader};
 use super::{json, json_repr};
+use crate::model::document::whole;
 
 pub fn document(document: &RawDocument) -> Decoded<Map<String, Value>> {
     fields(&mut Reader::new("document", document.as_bytes()), document)
@@ -87,7 +89,9 @@ fn plain(reader: &mut Reader, value: RawBsonRef<'_>) -> Decoded<Value> {
         RawBsonRef::ObjectId(id) => id.to_hex().into(),
         RawBsonRef::Decimal128(number) => number.to_string().into(),
         RawBsonRef::Binary(binary) => match binary.bytes.try_into() {
-            Ok(uuid) if binary.subtype == bson::spec::BinarySubtype::Uuid => json_repr::uuid(uuid),
+            Ok(uuid) if matches!(binary.subtype, BinarySubtype::Uuid | BinarySubtype::UuidOld) => {
+                json_repr::uuid(uuid)
+            }
             _ => json_repr::binary(binary.bytes),
         },
         RawBsonRef::JavaScriptCodeWithScope(code) => json_repr::object([
@@ -98,21 +102,16 @@ fn plain(reader: &mut Reader, value: RawBsonRef<'_>) -> Decoded<Value> {
     })
 }
 
-/// A double as JSON. In JavaScript all numbers are doubles, so integers beyond 32 bits are stored
-/// as doubles; whole numbers are shown as integers.
+/// A double as JSON. JavaScript stores integers beyond 32 bits as doubles, so whole numbers are shown
+/// as integers.
 fn double(number: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() < EXACT {
-        return (number as i64).into();
-    }
-    json_repr::float(number)
+    whole(number).map_or_else(|| json_repr::float(number), Value::from)
 }
 
 #[cfg(test)]
 mod tests {
     use bson::oid::ObjectId;
     use bson::raw::RawDocumentBuf;
-    use bson::spec::BinarySubtype;
     use bson::{Binary, DateTime, doc};
     use serde_json::json;
 
@@ -137,6 +136,7 @@ mod tests {
             "uuid": bson::Uuid::from_bytes([1; 16]), "list": [1, { "a": 5_i64 << 40 }, null],
             "bytes": Binary { subtype: BinarySubtype::Generic, bytes: vec![0, 255] },
             "old": Binary { subtype: BinarySubtype::BinaryOld, bytes: vec![0, 255] },
+            "legacy": Binary { subtype: BinarySubtype::UuidOld, bytes: vec![1; 16] },
             "code": bson::JavaScriptCodeWithScope { code: "x".into(), scope: doc! { "y": 1 } },
         })
     }
@@ -148,6 +148,7 @@ mod tests {
             "far": i64::MAX, "whole": 42, "part": 7.5, "nan": "NaN", "inf": "-Infinity",
             "uuid": "01010101-0101-0101-0101-010101010101", "list": [1, { "a": 5_i64 << 40 }, null],
             "bytes": { "$binary": "AP8=" }, "old": { "$binary": "AP8=" },
+            "legacy": "01010101-0101-0101-0101-010101010101",
             "code": { "$code": "x", "$scope": { "y": 1 } },
         });
         assert_eq!(document(&everything()).map(Value::Object), Ok(expected));

@@ -9,6 +9,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::{Number, Value};
 
 use super::network::{Network, address_in};
+use crate::model::document::digits;
 use crate::model::payload;
 
 /// A condition on the decoded payload of a session. A session whose payload cannot be decoded matches
@@ -254,6 +255,7 @@ fn address(value: &Value) -> Option<std::net::IpAddr> {
 fn equals(value: &Value, wanted: &str) -> bool {
     match value {
         Value::String(text) if text == wanted => true,
+        Value::Number(number) if digits(number) == wanted => true,
         value => format!("{value}") == wanted,
     }
 }
@@ -269,6 +271,9 @@ mod tests {
     fn a_value_is_compared_with_the_json_text_or_the_string() {
         assert!(equals(&json!(42), "42"));
         assert!(!equals(&json!(142), "42"));
+        // As it is shown, and as the integer that it is.
+        assert!(equals(&json!(42.0), "42") && equals(&json!(42.0), "42.0"));
+        assert!(!equals(&json!(42.5), "42"));
         assert!(equals(&json!("42"), "42"));
         assert!(equals(&json!("42"), "\"42\""));
         assert!(equals(&json!(null), "null"));

@@ -11,7 +11,7 @@ use bson::raw::{RawArray, RawBsonRef};
 use serde_json::Value;
 
 use super::users::Users;
-use crate::model::document::{Found, find, text_of};
+use crate::model::document::{Found, digits, find, text_of};
 use crate::model::layout::Layout;
 use crate::model::payload::{Codec, Payload};
 
@@ -306,7 +306,7 @@ impl<'a> Search<'a> {
             }
             (Value::String(text), _) => self.text(text, way, false),
             (Value::Number(number), _) if self.wanted.is_none_or(Users::may_be_number_or_id) => {
-                self.text(&number.to_string(), way, false);
+                self.text(&digits(number), way, false);
             }
             _ => {}
         }

@@ -191,7 +191,9 @@ fn values(text: &str, own: &str) -> Vec<Bson> {
     values.extend(ObjectId::parse_str(own).map(Bson::ObjectId));
     values.extend(DateTime::parse_rfc3339_str(own).map(Bson::DateTime));
     if let Ok(uuid) = bson::Uuid::parse_str(own) {
-        for subtype in [BinarySubtype::Uuid, BinarySubtype::UuidOld, BinarySubtype::Generic] {
+        use BinarySubtype::{Generic, Md5, UserDefined, Uuid, UuidOld};
+        // Old drivers wrote UUIDs as another type, and Node.js writes a `Buffer` as `Generic`.
+        for subtype in [Uuid, UuidOld, Generic, Md5, UserDefined(0x80)] {
             values.push(Bson::Binary(bson::Binary { subtype, bytes: uuid.bytes().to_vec() }));
         }
     }
@@ -219,7 +221,28 @@ fn pattern(text: &str) -> String {
             _ => pattern.push_str(".{1,14}"),
         }
     }
+    if let Some(exponent) = with_exponent(text) {
+        pattern.push('|');
+        pattern.push_str(&exponent);
+    }
     pattern
+}
+
+/// The same for a whole number as Java writes a large double: `4.2E1`. Without an exponent, as in
+/// `42.0`, it begins with the digits.
+fn with_exponent(text: &str) -> Option<String> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    // Larger numbers are not read as integers.
+    if !(2..=16).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (first, rest) = digits.split_at(1);
+    let fraction = match rest.trim_end_matches('0') {
+        "" => "(?:\\.0+)?".to_owned(),
+        rest => format!("\\.{rest}0*"),
+    };
+    let sign = if digits.len() < text.len() { "\\-" } else { "" };
+    Some(format!("{sign}{first}{fraction}[eE]\\+?0*{}", rest.len()))
 }
 
 #[cfg(test)]
@@ -230,6 +253,22 @@ mod tests {
     fn what_json_may_escape_is_left_open() {
         assert_eq!(pattern("a.b@example.se"), "a\\.b@example\\.se");
         assert_eq!(pattern("Åsa/\"x"), ".{1,14}sa.{1,14}.{1,14}x");
+    }
+
+    #[test]
+    fn a_whole_number_is_found_in_every_spelling() {
+        for (number, spellings) in [
+            ("42", &["42", "42.0", "4.2e1", "4.20E+01"][..]),
+            ("-42", &["-42.0", "-4.2E1"]),
+            ("12345678", &["12345678", "1.2345678E7"]),
+            ("10000000", &["10000000.0", "1.0E7", "1e7", "1e+07"]),
+            ("7", &["7", "7.0", "7e0"]),
+        ] {
+            let pattern = regex::Regex::new(&pattern(number)).unwrap();
+            assert!(spellings.iter().all(|spelling| pattern.is_match(spelling)), "{pattern}");
+        }
+        assert_eq!(pattern("a42"), "a42");
+        assert_eq!(pattern("42-1"), "42\\-1");
     }
 
     #[test]

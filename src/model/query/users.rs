@@ -5,6 +5,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::model::document::whole;
+
 /// A set of users that is cheap to clone and to split.
 #[derive(Clone)]
 pub struct Users {
@@ -102,10 +104,12 @@ impl Users {
             && piece.bytes().any(|byte| byte.is_ascii_digit())
             && piece.split(|letter: char| !u8::try_from(letter).is_ok_and(is_part)).any(|number| {
                 if is_plain_integer(number) {
-                    self.contains(number)
-                } else {
-                    self.shapes.odd_number && number.bytes().any(|byte| byte.is_ascii_digit())
+                    return self.contains(number);
                 }
+                // Only a number below 2^53 is read as an integer: 42.0 and 4.2e1 are 42.
+                let integer = || number.parse().ok().and_then(whole);
+                (self.shapes.odd_number && number.bytes().any(|byte| byte.is_ascii_digit()))
+                    || integer().is_some_and(|integer| self.contains(&integer.to_string()))
             })
     }
 }
@@ -229,6 +233,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::model::document::digits;
 
     #[test]
     fn users_are_a_set_whatever_their_order() {
@@ -250,7 +255,7 @@ mod tests {
             Value::Object(map) => map.values().for_each(|value| texts(value, found)),
             Value::Array(items) => items.iter().for_each(|value| texts(value, found)),
             Value::String(text) => found.push(text.clone()),
-            Value::Number(number) => found.push(number.to_string()),
+            Value::Number(number) => found.push(digits(number)),
             Value::Bool(_) | Value::Null => {}
         }
     }
@@ -262,6 +267,8 @@ mod tests {
             "0",
             "1.50",
             "1e3",
+            "42.0",
+            "4.2E+1",
             "12345678901234567890123",
             "18446744073709551615",
             "\"asa\"",
@@ -305,5 +312,7 @@ mod tests {
         assert!(!users.may_be_in_json(r#"{"cookie":{"originalMaxAge":3600000},"userId":1043}"#));
         assert!(!users.may_be_in_json(r#"{"cart":{"total":10.42},"user":"as"}"#));
         assert!(users.may_be_in_json(r#"{"cart":{"total":1},"ids":[1,1042]}"#));
+        assert!(users.may_be_in_json(r#"{"userId":1042.0}"#));
+        assert!(users.may_be_in_json(r#"{"userId":1.042E3}"#));
     }
 }

@@ -268,3 +268,114 @@ fn many_places_are_summed_up() {
     let run = db.sessionctl(&["expire", "--user", "alice", "--yes"]).exits(1);
     run.says("40 sessions have alice at users.k0.name (1)").says("and 28 other places");
 }
+
+/// Payloads with the user 42 as a float: Go decodes numbers of JSON, such as those in the claims of
+/// a token, as float64.
+fn floats() -> [Vec<u8>; 4] {
+    // map[string]interface{}{"user_id": float64(42)}, by encoding/gob.
+    let gob = [
+        &b"\x27\xff\x85\x04\x01\x01\x17map[string]interface {}\x01\xff\x86\x00\x01\x0c\x01\x10\x00\x00"[..],
+        b"\x1a\xff\x86\x00\x01\x07user_id\x07float64\x08\x04\x00\xfe\x45\x40",
+    ];
+    let msgpack = [&b"\x81\xa7user_id\xcb"[..], &42_f64.to_be_bytes()];
+    let json = [br#"{"user_id":42.0}"#.to_vec(), br#"{"user_id":4.2E1}"#.to_vec()];
+    let [plain, exponent] = json;
+    [gob.concat(), msgpack.concat(), plain, exponent]
+}
+
+#[test]
+fn a_user_that_is_a_whole_float_is_the_integer() {
+    let db = Db::on(&quiet_uri());
+    let expires = DateTime::from_millis(now().timestamp_millis() + 3_600_000);
+    let session = |(number, bytes): (usize, Vec<u8>)| {
+        let value = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes };
+        let key = format!("6f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f{number}");
+        doc! { "_id": bson::oid::ObjectId::new(), "key": key, "value": value, "exp": expires }
+    };
+    let other = br#"{"user_id":142.5}"#.to_vec();
+    db.insert("sessions", floats().into_iter().chain([other]).enumerate().map(session));
+    let run = |arguments: &[&str]| {
+        db.sessionctl(&[arguments, &["--layout", "fiber", "-o", "json"]].concat()).exits(0).json()
+    };
+    for selection in [&["--user", "42"][..], &["--where", "user_id=42"]] {
+        let rows = run(&[&["list"], selection].concat());
+        assert_eq!(rows.as_array().unwrap().len(), 4, "{rows}");
+        assert!(rows.as_array().unwrap().iter().all(|row| row["user"] == "42"), "{rows}");
+    }
+    let users = run(&["users"]);
+    assert_eq!((&users[0]["user"], &users[0]["sessions"]), (&json!("42"), &json!(4)), "{users}");
+    assert_eq!(run(&["stats"])["top_users"][0], json!({ "user": "42", "sessions": 4 }));
+    let report = run(&["expire", "--user", "42", "--keep", "1", "--yes"]);
+    assert_eq!(report["expired"], 3, "{report}");
+    assert_eq!(run(&["expire", "--user", "42", "--yes"])["expired"], 1);
+    let left = db.find("sessions", doc! { "exp": { "$gt": now() } });
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].get_str("key").unwrap(), "6f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f4");
+}
+
+/// The server searches JSON for the text, and a list of users is compared with each number in it.
+#[test]
+fn a_whole_float_in_json_is_found_in_every_spelling() {
+    for many in [false, true] {
+        let db = Db::on(&quiet_uri());
+        let expires = DateTime::from_millis(now().timestamp_millis() + 3_600_000);
+        let spellings = [
+            "12345678",
+            "12345678.0",
+            "1.2345678E7",
+            "1.23456780e+07",
+            "\"12345678\"",
+            "12345678.5",
+        ];
+        let session = |(number, user): (usize, &&str)| {
+            let payload = format!(r#"{{"cookie":{{"originalMaxAge":null}},"userId":{user}}}"#);
+            doc! { "_id": format!("{number:032}"), "expires": expires, "session": payload }
+        };
+        db.insert("sessions", spellings.iter().enumerate().map(session));
+        let other = (0..10).flat_map(|number| ["--user".to_owned(), format!("u{number}")]);
+        let other: Vec<_> = other.filter(|_| many).collect();
+        let mut expire = vec!["expire", "--yes", "-o", "json", "--user", "12345678"];
+        expire.extend(other.iter().map(String::as_str));
+        assert_eq!(db.sessionctl(&expire).exits(0).json()["expired"], 5);
+        let left = db.find("sessions", doc! { "expires": { "$gt": now() } });
+        assert_eq!(left.len(), 1);
+        assert!(left[0].get_str("session").unwrap().contains("12345678.5"));
+    }
+}
+
+/// Old drivers wrote UUIDs as subtype 3, and Node.js writes a `Buffer` as subtype 0.
+#[test]
+fn a_user_of_16_bytes_is_a_uuid_whatever_its_subtype() {
+    use bson::spec::BinarySubtype::{Generic, Uuid, UuidOld};
+    const USER: &str = "89e602bc-50b6-412e-bef8-2a751bacba11";
+    let bytes = bson::Uuid::parse_str(USER).unwrap().bytes().to_vec();
+    for subtype in [Uuid, UuidOld, Generic] {
+        let db = Db::on(&quiet_uri());
+        let expires = DateTime::from_millis(now().timestamp_millis() + 3_600_000);
+        let session = |number: usize, user: Bson| {
+            let payload =
+                doc! { "cookie": { "originalMaxAge": null, "path": "/" }, "userId": user };
+            doc! { "_id": format!("{number:032}"), "expires": expires, "session": payload }
+        };
+        let user = bson::Binary { subtype, bytes: bytes.clone() };
+        let others = [
+            Bson::Binary(bson::Binary { subtype, bytes: [&bytes[..15], &[0]].concat() }),
+            Bson::Binary(bson::Binary { subtype: Generic, bytes: bytes[..15].to_vec() }),
+        ];
+        let users = [user.clone().into(), user.into()].into_iter().chain(others).enumerate();
+        db.insert("sessions", users.map(|(number, user)| session(number, user)));
+        let run = |arguments: &[&str]| {
+            db.sessionctl(&[arguments, &["-o", "json"]].concat()).exits(0).json()
+        };
+        let rows = run(&["list", "--user", USER]);
+        assert_eq!(rows.as_array().unwrap().len(), 2, "{subtype:?} {rows}");
+        assert!(rows.as_array().unwrap().iter().all(|row| row["user"] == USER), "{rows}");
+        let (users, stats) = (run(&["users"]), run(&["stats"]));
+        assert_eq!((&users[0]["user"], &users[0]["sessions"]), (&json!(USER), &json!(2)));
+        assert_eq!(stats["top_users"][0], json!({ "user": USER, "sessions": 2 }));
+        assert_eq!(users.as_array().unwrap().len(), 2, "{users}");
+        assert_eq!((&stats["users"], &stats["anonymous"]), (&json!(2), &json!(1)), "{stats}");
+        assert_eq!(run(&["expire", "--user", USER, "--yes"])["expired"], 2);
+        assert_eq!(live(&db), 2);
+    }
+}
