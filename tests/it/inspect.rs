@@ -62,6 +62,32 @@ fn secrets_are_masked_unless_revealed() {
     db.sessionctl(&["list", "-o", "json"]).exits(0).never_shows("q3J9x0mZ");
 }
 
+/// Symfony serializes the user with the hash into its token, and Devise stores its beginning.
+#[test]
+fn hashes_of_passwords_are_masked_in_lists_and_under_any_name() {
+    let db = Db::new();
+    let hash = "$2y$13$abcdefghijklmnopqrstuuN9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92";
+    let session = json!({
+        "cookie": {},
+        "_security_main": [1, "a@b", hash],
+        "warden.user.user.key": [[42], &hash[..29]],
+        "note": "pbkdf2_sha256$600000$saltsalt$W9/v2iGjRqPkMpn4dvjVwZ1b0fT6JHRQtX5fWcQbZzc=",
+    });
+    let session = doc! { "session": session.to_string() };
+    db.insert("sessions", [with(connect_mongo(ID, at(60)), session)]);
+    let hidden = |arguments: &[&str]| {
+        let run = db.sessionctl(arguments).exits(0).never_shows("$2y$").never_shows("saltsalt");
+        assert!(run.stdout.contains("********"), "{run:?}");
+        run
+    };
+    for format in ["table", "json", "csv"] {
+        let run = hidden(&["inspect", "-o", format, ID]);
+        assert!(run.stdout.contains("a@b"), "{run:?}");
+        let columns = "payload._security_main,payload.note,payload._security_main.2";
+        hidden(&["list", "-o", format, "--columns", columns]);
+    }
+}
+
 #[test]
 fn raw_is_the_document_as_canonical_extended_json_and_says_that_nothing_is_masked() {
     let db = secretive();

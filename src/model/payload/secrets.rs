@@ -161,7 +161,7 @@ fn mask_text(text: &str, depth: usize) -> Option<String> {
 }
 
 /// Secrets that are recognized by their form. The groups `kept` and `end` stay.
-static SECRET_VALUES: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+static SECRET_VALUES: LazyLock<[Regex; 4]> = LazyLock::new(|| {
     [
         // A header: `Authorization: Bearer ...`.
         pattern(r"(?P<kept>(?-u:\b)(?i-u:bearer|basic|digest) +)[A-Za-z0-9._~+/=-]{6,}"),
@@ -171,6 +171,12 @@ static SECRET_VALUES: LazyLock<[Regex; 3]> = LazyLock::new(|| {
         ),
         // A JSON Web Token.
         pattern(r"(?P<kept>)(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"),
+        // The hash of a password: as `crypt` writes it (`$2b$12$...`), or Django and Werkzeug
+        // (`pbkdf2_sha256$600000$...`). Symfony and Devise store it beside the user's id.
+        pattern(concat!(
+            r"(?P<kept>)(?:\$(?:2[abxy]?|[1567PHy]|gy|apr1|argon2(?:id?|d)|scrypt|pbkdf2[a-z0-9-]*)",
+            r"|(?-u:\b)(?:pbkdf2|scrypt|bcrypt|argon2)[_:a-z0-9]*)\$(?:,?[A-Za-z0-9./+=$_-]){8,}",
+        )),
     ]
 });
 
@@ -374,11 +380,41 @@ mod tests {
             ),
             ("mongodb://app:s3cr/t@db:27017/shop", "mongodb://app:********@db:27017/shop"),
             ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.abc_-1", "jwt ********"),
+            ("a: {bcrypt}$2a$10$abcdefghijklmnopqrstuv, b", "a: {bcrypt}********, b"),
         ] {
             assert_eq!(masked(json!({ "note": text })), json!({ "note": shown }), "{text}");
         }
         for text in ["https://example.com/a?page=2", "at 10:30, room: 7", "{not json", "[]", ""] {
             assert_eq!(masked(json!({ "note": text })), json!({ "note": text }));
+        }
+        for text in ["costs $5 or $6", "$2, $5$ and $6$", "bcrypt or scrypt", "argon2id$"] {
+            assert_eq!(masked(json!({ "note": text })), json!({ "note": text }));
+        }
+    }
+
+    #[test]
+    fn hashes_of_passwords_are_masked_wherever_they_are() {
+        for hash in [
+            "$2y$13$abcdefghijklmnopqrstuuN9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92",
+            "$2a$12$abcdefghijklmnopqrstuv",
+            "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b4dWR",
+            "$5$rounds=5000$saltsalt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1",
+            "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq",
+            "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7",
+            "$pbkdf2-sha256$29000$N2YMIWQsBWBMae09x1jrPQ$1t8iyB2A.WF/Z5JZv.lfCIhXXN33N23OSgQYThBYRfk",
+            "$P$B55D6LjfHDkINU5wF.v2BuuzO0/XPk/",
+            "pbkdf2_sha256$600000$saltsaltsalt$W9/v2iGjRqPkMpn4dvjVwZ1b0fT6JHRQtX5fWcQbZzc=",
+            "bcrypt_sha256$$2b$12$abcdefghijklmnopqrstuuN9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92",
+            "argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$aGFzaGhhc2hoYXNo",
+            "pbkdf2:sha256:600000$salt$5f4dcc3b5aa765d61d8327deb882cf99",
+            "scrypt:32768:8:1$salt$5f4dcc3b5aa765d61d8327deb882cf99",
+        ] {
+            assert_eq!(
+                masked(
+                    json!({ "_security_main": [1, "a@b", hash], "key": [[42], hash], "x": hash })
+                ),
+                json!({ "_security_main": [1, "a@b", MASK], "key": [[42], MASK], "x": MASK }),
+            );
         }
     }
 
