@@ -227,6 +227,7 @@ pub(crate) fn text_of(value: RawBsonRef<'_>) -> Option<String> {
             let integer = whole(number);
             Some(integer.map_or_else(|| number.to_string(), |integer| integer.to_string()))
         }
+        RawBsonRef::Decimal128(number) => Some(number.to_string()),
         RawBsonRef::ObjectId(id) => Some(id.to_hex()),
         RawBsonRef::Binary(binary) if binary.bytes.len() == 16 => {
             let bytes: [u8; 16] = binary.bytes.try_into().ok()?;

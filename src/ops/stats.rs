@@ -168,6 +168,8 @@ impl Store {
                 None => {}
                 Some(Err(error)) if error.code() == Some(UNKNOWN_ACCUMULATOR) => {}
                 Some(Err(error)) if flavour.learns(Feature::Facet, &error) => {}
+                // The server cannot compare these users.
+                Some(Ok(stats)) if stats.users.is_none() && stats.all().sessions > 0 => {}
                 Some(stats) => return stats,
             }
         } else if self.layouts().iter().all(|layout| layout.user.is_empty()) {

@@ -192,6 +192,42 @@ fn users_are_counted_by_the_server_or_else_decoded() {
     }
 }
 
+/// As `users` counts them, by text, whatever the application stored.
+#[test]
+fn a_user_of_several_types_is_one_user() {
+    use bson::spec::BinarySubtype::{Generic, UuidOld};
+    let (id, uuid) = (ObjectId::new(), bson::Uuid::new());
+    let binary = |subtype| Bson::from(bson::Binary { subtype, bytes: uuid.bytes().to_vec() });
+    let seven = Bson::Decimal128("7".parse().unwrap());
+    let cases: [(&str, Vec<Bson>); 6] = [
+        ("7", vec![7.into(), 7_i64.into(), 7.0.into(), "7".into(), seven]),
+        (&id.to_hex(), vec![id.into(), id.to_hex().into()]),
+        // The server has no text for these.
+        (&uuid.to_string(), vec![uuid.into(), uuid.to_string().into()]),
+        (&uuid.to_string(), vec![binary(Generic), binary(UuidOld)]),
+        ("7.5", vec![7.5.into(), "7.5".into()]),
+        ("NaN", vec![f64::NAN.into(), "NaN".into()]),
+    ];
+    for (user, values) in cases {
+        let db = Db::new();
+        let count = values.len();
+        let session = |(n, value): (usize, Bson)| {
+            let payload = doc! { "cookie": { "path": "/" }, "userId": value };
+            let id = long_id(&format!("{n:02}"));
+            with(session("express-session-object", &id, at(60)), doc! { "session": payload })
+        };
+        db.insert("sessions", values.into_iter().chain([Bson::Null]).enumerate().map(session));
+        let row = numbers(&db, &[]);
+        assert_eq!((&row["users"], &row["anonymous"]), (&1.into(), &1.into()), "{row}");
+        let one = serde_json::json!([{ "user": user, "sessions": count }]);
+        assert_eq!(row["top_users"], one);
+        assert_eq!((&row["users_sampled"], &row["live"]), (&false.into(), &(count + 1).into()));
+        let users = db.sessionctl(&["users", "-o", "json"]).exits(0).json();
+        assert_eq!((&users[0]["user"], &users[0]["sessions"]), (&user.into(), &count.into()));
+        assert_eq!(users.as_array().unwrap().len(), 1, "{users}");
+    }
+}
+
 /// 30,000 sessions with the user in the payload: a tenth of one user, and a fifth without a user.
 fn many_users() -> Db {
     let db = Db::new();

@@ -135,6 +135,29 @@ impl Layout {
         Some(doc! { "$switch": { "branches": branches, "default": Bson::Null } }.into())
     }
 
+    /// A user as text, as [`Layout::user_of`] reads it; or `value` if the server cannot write that
+    /// text: it has none for binary data, and another one for fractions.
+    pub(crate) fn user_text_fact(value: &str) -> Document {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let kind = doc! { "$type": value };
+        // The comparisons exclude NaN, which is less than all numbers.
+        let is_whole = doc! { "$and": [
+            { "$eq": [&kind, "double"] }, { "$gt": [value, -EXACT] }, { "$lt": [value, EXACT] },
+            { "$eq": [{ "$trunc": value }, value] },
+        ] };
+        doc! { "$switch": {
+            "branches": [
+                { "case": { "$eq": [&kind, "string"] }, "then": value },
+                {
+                    "case": { "$in": [kind, ["objectId", "int", "long", "decimal"]] },
+                    "then": { "$toString": value },
+                },
+                { "case": is_whole, "then": { "$toString": { "$toLong": value } } },
+            ],
+            "default": value,
+        } }
+    }
+
     fn user_field(&self, place: &UserPlace) -> Option<UserField> {
         let path = place.path();
         let prefix = match (place, self.payload.codecs.as_slice(), &self.payload.path) {
@@ -181,7 +204,7 @@ fn is_user(value: &Bson) -> Document {
     let kind = doc! { "$type": value };
     doc! { "$or": [
         { "$and": [{ "$eq": [&kind, "string"] }, { "$ne": [value, ""] }] },
-        { "$in": [&kind, ["int", "long", "double", "objectId"]] },
+        { "$in": [&kind, ["int", "long", "double", "decimal", "objectId"]] },
         { "$and": [{ "$eq": [kind, "binData"] }, { "$eq": [{ "$binarySize": value }, 16] }] },
     ] }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use bson::raw::RawDocument;
+use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, DateTime, Document, doc};
 
 use super::counts::{Counts, LEAST, Part, counting};
@@ -55,13 +55,21 @@ pub(super) fn pipeline(layouts: &Layouts, user: Bson, top: usize) -> Vec<Documen
     // Inside a facet, a `$match` on the membership would take as long as the rest, because the
     // server copies each document for it (mongod 6.0.5).
     let user = doc! { "$cond": [layouts.membership_fact(), user, FOREIGN] };
+    let kind = doc! { "$type": "$_id" };
+    let has_no_text = doc! { "$not": { "$in": [&kind, ["string", "null", "bool"]] } };
+    let without_text = doc! { "$cond": [has_no_text, "$_id", Bson::Null] };
     vec![
         doc! { "$group": { "_id": user, "n": { "$sum": 1 } } },
+        // The user 7 may be a number in one session and text in another. There are fewer users than
+        // sessions, so this is cheaper than grouping the sessions by text.
+        doc! { "$group": { "_id": Layout::user_text_fact("$_id"), "n": { "$sum": "$n" } } },
         doc! { "$group": {
             "_id": Bson::Null,
             "all": { "$sum": { "$cond": [&is_foreign, 0, "$n"] } },
             "distinct": { "$sum": { "$cond": [{ "$or": [&is_anonymous, is_foreign] }, 0, 1] } },
             "anonymous": { "$sum": { "$cond": [is_anonymous, "$n", 0] } },
+            "text": { "$max": { "$eq": [kind, "string"] } },
+            "least": { "$min": &without_text }, "most": { "$max": without_text },
             "top": { "$topN": {
                 "n": most, "sortBy": { "n": -1, "_id": 1 },
                 "output": { "user": "$_id", "n": "$n" },
@@ -77,7 +85,8 @@ impl Users {
         self.distinct == 0 && self.anonymous > 0
     }
 
-    /// Reads the users from the server's line; `None` if there are no sessions.
+    /// Reads the users from the server's line; `None` if there are no sessions, or if the server
+    /// may have counted one user twice.
     pub(super) fn read(layout: &Layout, line: &RawDocument, options: &Options) -> Option<Self> {
         let count = |line: &RawDocument, key: &str| {
             line.get(key).ok().flatten().and_then(number).unwrap_or(0.0) as u64
@@ -89,6 +98,9 @@ impl Users {
         let found = line.get_array("top").ok().into_iter().flatten();
         let found = found.filter_map(|one| user(one.ok()?.as_document()?));
         let sessions = Some(count(line, "all")).filter(|sessions| *sessions > 0)?;
+        if has_users_of_several_types(line) {
+            return None;
+        }
         Some(Self {
             looked_at: sessions,
             sessions,
@@ -154,6 +166,15 @@ impl Users {
             ..self
         }
     }
+}
+
+/// Whether some users have no text at the server, and others have, or are binary data of another
+/// subtype: a UUID may be stored as any of them.
+fn has_users_of_several_types(line: &RawDocument) -> bool {
+    let value = |key: &str| line.get(key).ok().flatten().unwrap_or(RawBsonRef::Null);
+    let subtype = |key: &str| value(key).as_binary().map(|binary| binary.subtype);
+    value("most") != RawBsonRef::Null
+        && (value("text") == RawBsonRef::Boolean(true) || subtype("least") != subtype("most"))
 }
 
 /// The users with the most sessions.
