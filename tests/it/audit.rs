@@ -308,6 +308,58 @@ fn many_processes_append_to_one_chain_and_lines_of_an_earlier_version_are_accept
 }
 
 #[test]
+fn a_line_that_the_disk_cut_off_is_reported_with_its_number() {
+    let db = Db::new();
+    let file = File::new();
+    db.insert("sessions", ["asa", "bo", "cy"].map(|user| of(user, &format!("{user}-"), 3600)));
+    for user in ["asa", "bo", "cy"] {
+        db.sessionctl(&["expire", "--user", user, "--yes", "--audit", file.name()]).exits(0);
+        // The disk is full in the middle of bo's batch.
+        if user == "bo" {
+            let text = fs::read_to_string(&file.path).unwrap();
+            let until: usize = text.split_inclusive('\n').take(4).map(str::len).sum();
+            fs::write(&file.path, &text[..until + 40]).unwrap();
+        }
+    }
+    for format in ["table", "json", "csv"] {
+        let run = verify(&file, &["-o", format]).exits(0);
+        run.says("warning: line 5 is not readable, as after a full disk");
+        let quiet = verify(&file, &["-o", format, "-q"]).exits(0);
+        assert_eq!(quiet.stderr, "");
+    }
+    verify(&file, &[]).prints("8 lines, 1 of them not readable; the chain is intact");
+    let report = verify(&file, &["-o", "json"]).json();
+    assert_eq!((&report["unreadable"], &report["lines"]), (&json!(1), &json!(8)));
+    let run = verify(&file, &["--user", "bo"]).exits(0);
+    run.says("no run contains sessions of user bo").says("line 5 is not readable");
+    let text = fs::read_to_string(&file.path).unwrap();
+    let records = text.lines().take(2).chain(["{"; 6]);
+    fs::write(&file.path, records.collect::<Vec<_>>().join("\n")).unwrap();
+    verify(&file, &[]).says("warning: lines 3, 4, 5, 6, 7, 8 are not readable");
+}
+
+#[test]
+fn runs_that_name_no_users_may_be_of_anybody() {
+    let db = Db::new();
+    let file = File::new();
+    db.insert("sessions", (0..5).map(|n| of("asa", &format!("{n}-"), -1000)));
+    db.insert("sessions", [of("bo", "bo-", 3600)]);
+    db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
+    db.sessionctl(&["expire", "--user", "bo", "--yes", "--audit", file.name()]).exits(0);
+    verify(&file, &["--user", "bo"]).exits(0).never_shows("did not record users");
+    for _ in 0..2 {
+        db.sessionctl(&["purge", "--expired", "--yes", "--audit", file.name()]).exits(0);
+    }
+    let sentence = "no run contains sessions of user asa; 1 run did not record users";
+    verify(&file, &["--user", "asa"]).exits(0).says(sentence);
+    // The sessions of another run are theirs, and the other run is mentioned all the same.
+    let run = verify(&file, &["--user", "bo", "-o", "csv"]).exits(0);
+    assert_eq!(run.stdout.lines().count(), 2);
+    run.says("note: 1 run did not record users");
+    verify(&file, &["--user", "asa", "-q"]).exits(0).never_shows("did not record");
+}
+
+#[test]
 fn what_cannot_be_written_down_is_not_gone_on_with() {
     let db = Db::new();
     let file = File::new();

@@ -96,8 +96,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             false => vec![run.row()],
         })
         .collect();
-    if let (true, Some(user), false) = (rows.is_empty(), &args.user, global.quiet) {
-        say("note", format!("no run contains sessions of user {}", neutral(user)));
+    if let (Some(user), false) = (&args.user, global.quiet) {
+        note_missing(user, &rows, runs.iter().filter(|run| !run.names_all_users()).count() as u64);
     }
     print(args, global, rows, &verified)?;
     Ok(if verified.faults.is_empty() { Exit::Done } else { Exit::Problems })
@@ -122,6 +122,18 @@ fn read(args: &Args) -> io::Result<(Runs, Verified)> {
     Ok((runs, verified))
 }
 
+/// Notes if no run contains sessions of the user, and which runs may do so all the same.
+fn note_missing(user: &str, rows: &[Row], unknown: u64) {
+    let none = format!("no run contains sessions of user {}", neutral(user));
+    let others = format!("{} did not record users", counted(unknown, "run"));
+    match (rows.is_empty(), unknown) {
+        (true, 0) => say("note", none),
+        (true, _) => say("note", format!("{none}; {others}")),
+        (false, 0) => {}
+        (false, _) => say("note", others),
+    }
+}
+
 fn print(args: &Args, global: &Global, rows: Vec<Row>, verified: &Verified) -> Result<(), Failure> {
     let terminal = console::Term::stdout();
     let width = terminal.size_checked().map(|(_, columns)| columns);
@@ -130,6 +142,9 @@ fn print(args: &Args, global: &Global, rows: Vec<Row>, verified: &Verified) -> R
         color: global.color.is_on(terminal.is_term()),
         width: width.filter(|_| terminal.is_term()),
     };
+    if let (Some(warning), false) = (unreadable(&verified.unreadable), global.quiet) {
+        say("warning", warning);
+    }
     if global.format == Format::Json {
         let rows: Vec<_> = rows.iter().map(Row::json).collect();
         let faults: Vec<_> = verified.faults.iter().map(Fault::json).collect();
@@ -138,6 +153,7 @@ fn print(args: &Args, global: &Global, rows: Vec<Row>, verified: &Verified) -> R
             ("file", Cell::Text(args.file.display().to_string())),
             ("lines", Cell::Count(verified.lines)),
             ("unchained", Cell::Count(verified.unchained)),
+            ("unreadable", Cell::Count(verified.unreadable.len() as u64)),
             ("faults", Cell::Json(json!(faults))),
             ("head", Cell::maybe(verified.head.clone(), Cell::Text)),
             (if args.users { "users" } else { "runs" }, Cell::Json(json!(rows))),
@@ -171,9 +187,30 @@ fn print(args: &Args, global: &Global, rows: Vec<Row>, verified: &Verified) -> R
     }
 }
 
+/// The warning about the lines that are not records; `None` if there are none.
+fn unreadable(lines: &[u64]) -> Option<String> {
+    let (is_are, many) = if lines.len() == 1 { ("is", "line") } else { ("are", "lines") };
+    let named: Vec<_> = lines.iter().take(NAMED).map(u64::to_string).collect();
+    let more = match lines.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {} more", grouped(more as u64)),
+    };
+    (!lines.is_empty()).then(|| {
+        format!(
+            "{many} {}{more} {is_are} not readable, as after a full disk: the users recorded there \
+             are missing",
+            named.join(", ")
+        )
+    })
+}
+
 fn summary(verified: &Verified) -> String {
     let Some(head) = &verified.head else { return "no lines: the file is empty".to_owned() };
-    let lines = counted(verified.lines, "line");
+    let mut lines = counted(verified.lines, "line");
+    if !verified.unreadable.is_empty() {
+        let unreadable = grouped(verified.unreadable.len() as u64);
+        lines = format!("{lines}, {unreadable} of them not readable");
+    }
     let chain = match (verified.faults.is_empty(), verified.unchained) {
         (false, _) if verified.lacks_head_only() => {
             "the chain is intact, but lacks the line of --head".to_owned()

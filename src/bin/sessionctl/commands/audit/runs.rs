@@ -90,6 +90,14 @@ impl Run {
         Row(cells)
     }
 
+    /// Whether the users of all sessions that it ended or changed are known. They are not if it wrote
+    /// ranges of dates, or if the line of a batch cannot be read.
+    pub fn names_all_users(&self) -> bool {
+        // A copy names the users whose sessions it replaced or deleted, not those it inserted.
+        self.began.get("command").is_some_and(|command| command == "copy")
+            || self.done() <= self.users.values().sum::<u64>() + self.anonymous
+    }
+
     /// A row for each user, or only for `user`.
     pub fn user_rows(&self, user: Option<&str>) -> Vec<Row> {
         let named = self.users.iter().map(|(user, count)| (Some(user.as_str()), *count));

@@ -36,6 +36,8 @@ pub struct Verified {
     pub records: u64,
     /// Lines at the beginning that an older version wrote, without a chain.
     pub unchained: u64,
+    /// The numbers of the lines that are not records.
+    pub unreadable: Vec<u64>,
     pub faults: Vec<Fault>,
     /// The digest of the last line.
     pub head: Option<String>,
@@ -60,7 +62,10 @@ impl Verified {
         drop(self.sought.take_if(is_sought));
         // A full disk can cut a line off. It cannot be read, but the next line still has its
         // digest.
-        let Ok(Value::Object(object)) = serde_json::from_slice(line) else { return None };
+        let Ok(Value::Object(object)) = serde_json::from_slice(line) else {
+            self.unreadable.push(self.lines);
+            return None;
+        };
         self.records += 1;
         let what = match object.get(PREVIOUS) {
             None if !self.is_chained => {
