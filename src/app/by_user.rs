@@ -1,6 +1,7 @@
 //! The sessions of one user: listing, ending and limiting them.
 
 use bson::RawDocument;
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
@@ -41,7 +42,10 @@ impl Store {
     /// [`Error::Unsupported`] if the layout does not define where the user is. Otherwise if the
     /// command cannot be sent or the server rejects it.
     pub async fn sessions_of(&self, user: &str) -> Result<Vec<UserSession>> {
-        self.observed("sessions_of", self.read_sessions_of(user)).await
+        // A trait object: whether a future this deep is `Send` takes the compiler beyond its limit of
+        // recursion, here or in an application that calls this from a function of its own.
+        let reading: BoxFuture<'_, _> = Box::pin(self.read_sessions_of(user));
+        self.observed("sessions_of", reading).await
     }
 
     async fn read_sessions_of(&self, user: &str) -> Result<Vec<UserSession>> {

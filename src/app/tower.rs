@@ -46,6 +46,26 @@ pub(super) fn whole<'a>(
     Whole { id: id.into(), payload, expiry: Expiry::At(DateTime::from_millis(millis)) }
 }
 
+/// Warns of a log-in of axum-login whose user the store does not find: its log-outs elsewhere and
+/// limits would do nothing, without an error.
+pub(super) fn warn_of_unfound_user(layout: &Layout, data: &HashMap<String, Value>) {
+    // The application chooses the key; what is under it is always the same.
+    let is_login = |value: &Value| {
+        value.get("auth_hash").is_some() && value.get("user_id").is_some_and(|id| !id.is_null())
+    };
+    let Some((key, _)) = data.iter().find(|(_, value)| is_login(value)) else { return };
+    let is_below = |path: &str, key: &String| {
+        path.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    if !layout.user.iter().any(|place| data.keys().any(|key| is_below(place.path(), key))) {
+        tracing::warn!(
+            layout = %layout.name,
+            "a user logs in whom sessions_of, destroy_all_of and limits do not find: call \
+             StoreBuilder::user_path(\"{key}.user_id\")"
+        );
+    }
+}
+
 /// Which sessions `save` writes.
 pub(super) fn saved(store: &Store) -> Mode {
     // No upsert: it would resurrect a session that a logout deleted during the request.
@@ -92,7 +112,7 @@ macro_rules! implement {
         use $core::session_store::{Error, Result};
         use $core::{ExpiredDeletion, SessionStore};
 
-        use crate::app::tower::{MOST_IDS, expiry_date, log, saved, whole};
+        use crate::app::tower::{MOST_IDS, expiry_date, log, saved, warn_of_unfound_user, whole};
         use crate::error;
         use crate::ops::sweep::Sweep;
         use crate::store::encode::{Whole, tower};
@@ -110,6 +130,8 @@ macro_rules! implement {
             /// `Backend` if a command cannot be sent or the server rejects it. `Encode` if the layout
             /// cannot represent the record.
             async fn create(&self, record: &mut Record) -> Result<()> {
+                // Each log-in gets a new id.
+                warn_of_unfound_user(self.layout(), &record.data);
                 for _ in 0..MOST_IDS {
                     let id = record.id.to_string();
                     if self.put(of(self, &id, record), Mode::New).await?.inserted {

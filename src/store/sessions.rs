@@ -52,7 +52,7 @@ impl Store {
 
     /// The whole session `id` if it is not over, and the server's clock.
     pub(crate) async fn find_live(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
-        self.observed("get", self.find_of_live(id, "$$ROOT".into(), false)).await
+        self.observed("get", self.find_of_live(id, "$$ROOT".into(), self.from_primary)).await
     }
 
     /// The result of the expression `part` for the session `id` if it is not over, and the server's
@@ -287,7 +287,7 @@ impl Store {
     }
 
     /// Deletes all sessions, but no foreign documents, and returns how many there were. For more
-    /// than a few thousand sessions, [`crate::ops::purge`] loads the server less.
+    /// than a few thousand sessions, [`purge`](crate::purge) loads the server less.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.

@@ -246,6 +246,34 @@ fn a_form_without_the_token_of_the_session_is_refused() {
 }
 
 #[test]
+fn a_session_whose_user_the_store_does_not_find_is_no_empty_page() {
+    let db = Db::new();
+    let site = Site::new(&db, "express-mongodb-1");
+    // As axum-login stores it; this layout does not look there.
+    let payload = json!({ "axum-login.data": { "user_id": "alice" } });
+    let here = new_id();
+    db.runtime.block_on(site.store.set(&here, &payload, Expiry::After(HOUR))).unwrap();
+    let of_bob = site.log_in("bob", CHROME, "203.0.113.7");
+    site.log_in("alice", CHROME, "203.0.113.8");
+    let devices = Devices::new(&site.store, &KEY).unwrap();
+    for (id, why) in [(&here, "StoreBuilder::user_path"), (&of_bob, "Visitor::user")] {
+        for accept in ["text/html", "application/json"] {
+            let (status, _, text) = site.page(id, "alice", accept);
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{text}");
+            assert!(text.contains(why) && !text.contains(&**id), "{text}");
+        }
+        let token = devices.token(&Visitor { id: id.clone(), user: "alice".into() });
+        let fields = json!({ "token": token, "handle": "" });
+        for form in ["sign-out", "sign-out-others"] {
+            let (status, answer) = site.post(id, "alice", form, &fields);
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{answer}");
+            assert!(answer["error"].as_str().unwrap().contains(why), "{answer}");
+        }
+    }
+    assert_eq!(db.count("sessions", doc! {}), 3);
+}
+
+#[test]
 fn whoever_is_not_logged_in_gets_what_the_application_answers() {
     let db = Db::new();
     let site = Site::new(&db, "express-mongodb-1");

@@ -39,7 +39,8 @@ struct Fields {
 
 impl Devices {
     /// The page, and the forms `sign-out` and `sign-out-others` below it. Mount it with
-    /// [`Router::nest`], inside the layers that `visitor` needs.
+    /// [`Router::nest`], inside the layers that `visitor` needs. `nest("/sessions", ..)` serves
+    /// `/sessions`, not `/sessions/`.
     ///
     /// `visitor` finds out who asks. If nobody is logged in, it returns the response to send
     /// instead, such as a redirect to the log-in.
@@ -171,9 +172,14 @@ fn refused(parts: &Parts, status: StatusCode, why: &str) -> Response {
     }
 }
 
-/// The cause is for the operator: a browser learns nothing of the server.
+/// The cause is for the operator: a browser learns nothing of the server. A mistake of the application
+/// fails at the first try, so its developer sees why.
 fn failed(parts: &Parts, error: &Error) -> Response {
     tracing::error!(%error, "could not read or end the sessions of a user");
+    if let Error::Unsupported(why) = error {
+        let why = format!("This site cannot show or end your sessions: {why}.");
+        return refused(parts, StatusCode::INTERNAL_SERVER_ERROR, &why);
+    }
     let why = "The sessions cannot be read or ended at the moment. Try again later.";
     refused(parts, StatusCode::SERVICE_UNAVAILABLE, why)
 }

@@ -22,7 +22,8 @@ const AGENTS: [&str; 4] = ["userAgent", "user_agent", "agent", "ua"];
 pub struct Visitor {
     /// The whole id of the session, as the store has it.
     pub id: String,
-    /// The user, as text.
+    /// The user, as [`Store::sessions_of`] finds it: with axum-login, `user.id().to_string()`. An
+    /// `ObjectId` is its hexadecimal text, `id.to_hex()`.
     pub user: String,
 }
 
@@ -65,8 +66,13 @@ pub struct Devices {
 
 impl Devices {
     /// The sessions in `store`. The key is a secret of the application, of at least 32 bytes, the
-    /// same in all processes that serve the page. If it changes, pages that are open must be
-    /// reloaded.
+    /// same in all processes that serve the page; for example the output of `openssl rand -hex 32`
+    /// in an environment variable: `std::env::var("DEVICES_KEY")?.as_bytes()`. If it changes, pages
+    /// that are open must be reloaded.
+    ///
+    /// The key names the sessions on the page, and makes the tokens that protect its forms against
+    /// CSRF. Your own forms can use these too: see [`token`](Self::token) and
+    /// [`is_token`](Self::is_token).
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the key is shorter, or if the layout does not define where the user
@@ -129,13 +135,41 @@ impl Devices {
     /// recent.
     ///
     /// # Errors
-    /// As for [`Store::sessions_of`].
+    /// [`Error::Unsupported`] if the current session exists, but the store finds no user in it, or
+    /// not the visitor: see [`StoreBuilder::user_path`](crate::StoreBuilder::user_path). Otherwise
+    /// as for [`Store::sessions_of`].
     pub async fn sessions(&self, visitor: &Visitor) -> Result<Vec<Device>> {
-        let found = self.store.sessions_of(&visitor.user).await?;
+        let (found, _) = self.found(visitor).await?;
         let mut devices: Vec<_> = found.iter().map(|found| self.device(found, visitor)).collect();
         // The sort is stable.
         devices.sort_by_key(|device| !device.current);
         Ok(devices)
+    }
+
+    /// The sessions of the visitor, and whether the current one is among them.
+    async fn found(&self, visitor: &Visitor) -> Result<(Vec<UserSession>, bool)> {
+        let found = self.store.sessions_of(&visitor.user).await?;
+        let has_current = found.iter().any(|found| found.session.id.full() == visitor.id);
+        if !has_current {
+            self.check_user(visitor).await?;
+        }
+        Ok((found, has_current))
+    }
+
+    /// Refuses a visitor whose session exists, but is not the visitor's for the store: "0 sessions"
+    /// would be wrong, and nothing else would tell the developer that the store looks elsewhere.
+    async fn check_user(&self, visitor: &Visitor) -> Result<()> {
+        let store = self.store.clone().on_primary();
+        let Some((document, now)) = store.find_live(&visitor.id).await? else { return Ok(()) };
+        let what = match store.layouts().of(&document).glance(&document, now).user {
+            Some(user) if user == visitor.user => return Ok(()),
+            Some(_) => "the session of the visitor has another user than Visitor::user",
+            None => {
+                "the session of the visitor has no user where the store looks; name the place with \
+                 StoreBuilder::user_path"
+            }
+        };
+        Err(Error::Unsupported(what.to_owned()))
     }
 
     fn device(&self, found: &UserSession, visitor: &Visitor) -> Device {
@@ -161,9 +195,9 @@ impl Devices {
     /// Ends one session of the visitor other than the current one, and returns whether it existed.
     ///
     /// # Errors
-    /// As for [`Store::sessions_of`] and [`Store::destroy_others`].
+    /// As for [`sessions`](Self::sessions) and [`Store::destroy_others`].
     pub async fn sign_out(&self, visitor: &Visitor, handle: &str) -> Result<bool> {
-        let found = self.store.sessions_of(&visitor.user).await?;
+        let (found, _) = self.found(visitor).await?;
         let mut ids = found.iter().map(|found| found.session.id.full());
         let Some(id) = ids.find(|id| self.keyed.handle(id) == handle && *id != visitor.id) else {
             return Ok(false);
@@ -175,10 +209,10 @@ impl Devices {
     /// if the current session is not among them, because it has ended: then nothing is done.
     ///
     /// # Errors
-    /// As for [`Store::destroy_others`].
+    /// As for [`sessions`](Self::sessions) and [`Store::destroy_others`].
     pub async fn sign_out_others(&self, visitor: &Visitor) -> Result<Option<u64>> {
-        let found = self.store.sessions_of(&visitor.user).await?;
-        if !found.iter().any(|found| found.session.id.full() == visitor.id) {
+        let (_, has_current) = self.found(visitor).await?;
+        if !has_current {
             return Ok(None);
         }
         self.store.destroy_others(&visitor.user, &visitor.id).await.map(Some)

@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use bson::doc;
 use serde_json::{Value, json};
-use sessionctl::Store;
+use sessionctl::{Store, StoreBuilder};
+use time::OffsetDateTime;
+use tower_sessions::SessionStore;
+use tower_sessions::session::{Id, Record};
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
+use tracing::span;
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 use super::{HOUR, ID, OTHER};
@@ -43,16 +46,16 @@ impl Subscriber for Captured {
         metadata.target().starts_with("sessionctl")
     }
 
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
+    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
         let mut line = Line(format!("span {}", span.metadata().name()));
         span.record(&mut line);
         self.0.lock().unwrap().push(line.0);
-        Id::from_u64(1 + self.1.fetch_add(1, Ordering::Relaxed))
+        span::Id::from_u64(1 + self.1.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
 
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(format!("{}", event.metadata().level()));
@@ -60,9 +63,9 @@ impl Subscriber for Captured {
         self.0.lock().unwrap().push(line.0);
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, _: &span::Id) {}
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, _: &span::Id) {}
 }
 
 #[test]
@@ -138,4 +141,40 @@ fn an_operation_that_fails_is_a_warning_with_the_cause() {
     assert_eq!(warnings.len(), 2, "{lines:?}");
     assert!(warnings.iter().all(|line| line.contains("not authorized")), "{warnings:?}");
     assert!(!lines.iter().any(|line| line.contains(ID) || line.contains("secret")), "{lines:?}");
+}
+
+#[test]
+fn a_log_in_of_axum_login_that_no_log_out_elsewhere_will_find_is_a_warning() {
+    let db = Db::new();
+    let options = || Store::builder().uri(&db.uri).database(&db.name).collection("sessions");
+    let open = |options: StoreBuilder| db.runtime.block_on(options.open()).unwrap().0;
+    let expires = at(3600).timestamp_millis() / 1000;
+    let warnings = |store: &Store, key: &str, data: Value| {
+        let mut record = Record {
+            id: Id::default(),
+            data: [(key.to_owned(), data)].into(),
+            expiry_date: OffsetDateTime::from_unix_timestamp(expires).unwrap(),
+        };
+        let captured = Captured::default();
+        tracing::dispatcher::with_default(&captured.listens(), || {
+            db.runtime.block_on(SessionStore::create(store, &mut record)).unwrap();
+        });
+        let lines = captured.0.lock().unwrap().clone();
+        lines.into_iter().filter(|line| line.starts_with("WARN")).collect::<Vec<_>>()
+    };
+    let login = json!({ "user_id": "asa-the-user", "auth_hash": [1, 2] });
+    let express = open(options());
+    let found = warnings(&express, "axum-login.data", login.clone());
+    assert!(found.len() == 1 && found[0].contains("axum-login.data.user_id"), "{found:?}");
+    assert!(!found[0].contains("asa"), "{found:?}");
+    let logged_out = json!({ "user_id": null, "auth_hash": null });
+    assert!(warnings(&express, "axum-login.data", logged_out).is_empty());
+    db.runtime.block_on(express.clear()).unwrap();
+
+    let named = open(options().user_path("auth.user_id"));
+    assert!(warnings(&named, "auth", login.clone()).is_empty());
+    db.runtime.block_on(named.clear()).unwrap();
+    let tower = open(options().layout("tower-sessions"));
+    assert!(warnings(&tower, "axum-login.data", login.clone()).is_empty());
+    assert_eq!(warnings(&tower, "auth", login).len(), 1);
 }
