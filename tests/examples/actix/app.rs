@@ -71,7 +71,7 @@ async fn front(site: Data<Site>, session: Session) -> Result<HttpResponse, Error
     session.insert("views", views + 1)?;
     let sessions = site.store.sessions_of(&user.name).await.map_err(unavailable)?;
     let actions = [("/logout", "Log out"), ("/logout-everywhere", "Log out everywhere")];
-    Ok(html(StatusCode::OK, page::front(&user.name, sessions.len(), &actions)))
+    Ok(html(StatusCode::OK, page::front(&user.name, sessions.len(), &[], &actions)))
 }
 
 /// Who is logged in, for a program.

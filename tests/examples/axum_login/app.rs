@@ -1,34 +1,53 @@
-//! The application: users log in with a password, see a page of their own, and log out here,
+//! The application: users log in with a password, see where they are logged in, and log out here,
 //! elsewhere or everywhere.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::StatusCode;
+use axum::http::header::{HeaderMap, USER_AGENT};
+use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
+use axum_login::tower_sessions::cookie::SameSite;
+use axum_login::tower_sessions::cookie::time::Duration;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend, login_required};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sessionctl::Store;
-use time::Duration;
+use sessionctl::devices::{Devices, Visitor};
 
 use super::accounts::{Accounts, User};
 use super::page;
 
 type Auth = AuthSession<Accounts>;
 
+/// How long a session lives after the last request.
+const LIFETIME: Duration = Duration::HOUR;
+
 /// The application whose sessions are in `store`. axum-login keeps the user in a session under
-/// `data_key`: the store finds the sessions of a user at the path `data_key.user_id`.
-pub fn router(store: Store, accounts: Accounts, data_key: &'static str) -> Router {
+/// `data_key`: the store finds the sessions of a user at the path `data_key.user_id`. With the key,
+/// users see and end their sessions under `/sessions`.
+pub fn router(
+    store: Store,
+    accounts: Accounts,
+    data_key: &'static str,
+    key: &[u8],
+) -> sessionctl::Result<Router> {
+    let devices = Devices::new(&store, key)?.lifetime(LIFETIME.unsigned_abs());
     let sessions = SessionManagerLayer::new(store.clone())
-        .with_expiry(Expiry::OnInactivity(Duration::HOUR))
+        .with_expiry(Expiry::OnInactivity(LIFETIME))
+        // Each request renews the session, and not only one that changes it.
+        .with_always_save(true)
+        // Whoever follows a link from another site is logged in.
+        .with_same_site(SameSite::Lax)
         // The example is served without TLS. A real site leaves this out.
         .with_secure(false);
     let auth = AuthManagerLayerBuilder::new(accounts, sessions).with_data_key(data_key).build();
-    Router::new()
+    let router = Router::new()
         .route("/", get(front))
         .route("/logout-elsewhere", post(log_out_elsewhere))
         .route("/logout-everywhere", post(log_out_everywhere))
@@ -37,8 +56,23 @@ pub fn router(store: Store, accounts: Accounts, data_key: &'static str) -> Route
         .route("/login", get(login_page).post(log_in))
         .route("/logout", post(log_out))
         .route("/me", get(me))
+        .nest("/sessions", devices.router(visitor))
         .with_state(store)
-        .layer(auth)
+        // Last: a layer wraps only the routes above it.
+        .layer(auth);
+    Ok(router)
+}
+
+/// Who asks for the page `/sessions`; visitors who are not logged in are sent to the log-in.
+async fn visitor(parts: Parts) -> Result<Visitor, Response> {
+    let Some(auth) = parts.extensions.get::<Auth>() else {
+        // The page is outside the layer of axum-login.
+        return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    };
+    match (auth.session.id(), &auth.user) {
+        (Some(id), Some(user)) => Ok(Visitor { id: id.to_string(), user: user.id() }),
+        _ => Err(Redirect::to("/login").into_response()),
+    }
 }
 
 impl AuthUser for User {
@@ -82,7 +116,8 @@ async fn front(State(store): State<Store>, auth: Auth) -> Result<Response, Unava
         ("/logout-elsewhere", "Log out elsewhere"),
         ("/logout-everywhere", "Log out everywhere"),
     ];
-    Ok(Html(page::front(&user.name, sessions.len(), &actions)).into_response())
+    let links = [("/sessions", "Your sessions")];
+    Ok(Html(page::front(&user.name, sessions.len(), &links, &actions)).into_response())
 }
 
 /// Who is logged in, for a program.
@@ -94,11 +129,22 @@ async fn login_page() -> Html<String> {
     Html(page::login(false))
 }
 
-async fn log_in(mut auth: Auth, Form(login): Form<Login>) -> Result<Response, Unavailable> {
+async fn log_in(
+    mut auth: Auth,
+    from: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+    Form(login): Form<Login>,
+) -> Result<Response, Unavailable> {
     let Some(user) = auth.authenticate(login).await? else {
         return Ok((StatusCode::UNAUTHORIZED, Html(page::login(true))).into_response());
     };
     auth.login(&user).await?;
+    // For the page `/sessions`. Behind a proxy, the address is that of the proxy: use the one that it
+    // reports.
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    auth.session.insert("userAgent", agent).await?;
+    let address = from.map(|Extension(ConnectInfo(address))| address.ip());
+    auth.session.insert("ip", address).await?;
     Ok(Redirect::to("/").into_response())
 }
 

@@ -1,5 +1,6 @@
-//! axum-login 0.18 with its sessions in MongoDB: a login form, a page for users, and log-out here,
-//! elsewhere and everywhere.
+//! A new axum application with axum-login 0.18 and its sessions in MongoDB: a login form, the page
+//! "Your sessions", and log-out here, elsewhere and everywhere. The documentation of
+//! `sessionctl::axum_guide` explains a smaller one.
 //!
 //! `cargo run --example axum_login` starts it on a throwaway MongoDB; open <http://127.0.0.1:3000>. The
 //! users are `alice` with the password `wonderland`, and `bob` with `builder`. With other settings it
@@ -7,6 +8,8 @@
 //!
 //! - `SESSIONCTL_URI`: where the sessions are, such as `mongodb://localhost:27017/shop`;
 //! - `SESSIONCTL_COLLECTION` and `SESSIONCTL_LAYOUT`: `sessions` and `express-mongodb-1` unless set;
+//! - `DEVICES_KEY`: a secret of at least 32 bytes for the page `/sessions`, the same in all processes; a
+//!   random one unless set;
 //! - `PORT`: 3000 unless set.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints its address")]
@@ -19,10 +22,12 @@ mod page;
 #[path = "../common/server.rs"]
 mod server;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sessionctl::Store;
+use sessionctl::express_cookie::new_id;
 use tokio::net::TcpListener;
 
 use accounts::Accounts;
@@ -53,7 +58,8 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
         .open()
         .await?;
     let accounts = Accounts::new([("alice", "wonderland"), ("bob", "builder")]);
-    let app = app::router(store.clone(), accounts, "auth");
+    let key = setting("DEVICES_KEY", &new_id());
+    let app = app::router(store.clone(), accounts, "auth", key.as_bytes())?;
 
     let address = format!("127.0.0.1:{}", setting("PORT", "3000"));
     let listener = TcpListener::bind(&address)
@@ -67,6 +73,7 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
             std::future::pending::<()>().await;
         }
     };
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(ended).await?;
     Ok(())
 }

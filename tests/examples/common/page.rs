@@ -2,10 +2,16 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-/// What only users see. `actions` are paths and the labels of their buttons.
-pub fn front(user: &str, sessions: usize, actions: &[(&str, &str)]) -> String {
+/// What only users see. `links` are paths and their labels, and so are `actions`, which have buttons.
+pub fn front(
+    user: &str,
+    sessions: usize,
+    links: &[(&str, &str)],
+    actions: &[(&str, &str)],
+) -> String {
     page(&html! {
         p { "You are " strong { (user) } ", logged in with " (sessions) " session(s)." }
+        @for (path, label) in links { p { a href=(path) { (label) } } }
         @for (path, label) in actions {
             form method="post" action=(path) style="display: inline" { button { (label) } }
         }

@@ -5,6 +5,7 @@ use bson::doc;
 
 use super::beside_axum::serve;
 use super::{Browser, NODE_STORES, Site};
+use crate::axum_example::KEY;
 use crate::frameworks::{PASSWORD, accounts, axum_login::app, shared_store};
 
 #[test]
@@ -12,7 +13,7 @@ fn who_logs_out_everywhere_in_axum_login_is_logged_out_of_express_and_nobody_els
     for node in NODE_STORES {
         let site = Site::new(node, Some(super::HOUR_MS));
         let store = shared_store(&site.db, node.layout);
-        let axum = serve(&site.db, app::router(store, accounts(), "auth"));
+        let axum = serve(&site.db, app::router(store, accounts(), "auth", KEY).unwrap());
         let (express, alice, bob) = (site.express.port, &site.browser, Browser::new());
         let of_express = site.log_in("alice");
         bob.post(express, "/login?user=bob");

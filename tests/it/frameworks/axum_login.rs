@@ -1,9 +1,9 @@
-//! The example of axum-login 0.18, which uses tower-sessions 0.14: logs in, out, out everywhere, and
-//! out everywhere else.
+//! The example of axum-login 0.18, which uses tower-sessions 0.14: logs in, out, out everywhere, out
+//! everywhere else, and out elsewhere through the page "Your sessions".
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE, USER_AGENT};
 use axum::http::{Request, StatusCode};
 use bson::doc;
 use serde_json::Value;
@@ -11,10 +11,13 @@ use sessionctl::{Store, StoreBuilder, tower_sessions_014};
 use tower::ServiceExt as _;
 
 use super::{PASSWORD, accounts, page};
-use crate::support::Db;
+use crate::axum_example::KEY;
+use crate::support::{Db, at};
 
 #[path = "../../examples/axum_login/app.rs"]
 pub mod app;
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0";
 
 /// A browser with its cookie.
 struct Browser<'a> {
@@ -31,6 +34,7 @@ impl<'a> Browser<'a> {
     fn sends(&mut self, method: &str, path: &str, form: &str) -> (StatusCode, String) {
         let mut request = Request::builder().method(method).uri(path);
         request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        request = request.header(USER_AGENT, FIREFOX);
         if let Some(cookie) = &self.cookie {
             request = request.header(COOKIE, cookie);
         }
@@ -51,6 +55,11 @@ impl<'a> Browser<'a> {
     fn log_in(&mut self, user: &str, password: &str) -> StatusCode {
         let password = password.replace(' ', "+");
         self.sends("POST", "/login", &format!("user={user}&password={password}")).0
+    }
+
+    /// The id of the session.
+    fn id(&self) -> &str {
+        self.cookie.as_deref().unwrap().strip_prefix("id=").unwrap()
     }
 
     /// The user who is logged in, or nobody.
@@ -74,7 +83,7 @@ fn in_both_layouts(test: impl Fn(&Db, Router, &str)) {
             db.runtime.block_on(builder.ttl_index(true).limit_per_user(4).open()).unwrap();
         // The default of axum-login has a dot, which no index can have.
         let key = if layout == "tower-sessions" { "axum-login.data" } else { "auth" };
-        test(&db, app::router(store, accounts(), key), layout);
+        test(&db, app::router(store, accounts(), key, KEY).unwrap(), layout);
     }
 }
 
@@ -131,5 +140,45 @@ fn axum_login_logs_out_everywhere_else_and_keeps_to_the_limit() {
         assert_eq!(db.count("sessions", doc! {}), 1, "{layout}");
         let users = browsers.each_mut().map(Browser::me);
         assert_eq!(users, ["", "", "", "", "", "asa"], "{layout}");
+    });
+}
+
+#[test]
+fn one_browser_signs_the_other_out_on_the_page_of_axum_login() {
+    in_both_layouts(|db, app, layout| {
+        let mut browsers = [(); 3].map(|()| Browser::new(db, &app));
+        let [here, there, bo] = &mut browsers;
+        assert_eq!(here.sends("GET", "/sessions", "").0, 303, "{layout}: to the form");
+        for (browser, user) in [(&mut *here, "asa"), (&mut *there, "asa"), (&mut *bo, "bo")] {
+            assert_eq!(browser.log_in(user, PASSWORD), 303, "{layout}");
+        }
+        let (status, page) = here.sends("GET", "/sessions", "");
+        assert_eq!(status, 200, "{layout}: {page}");
+        for shown in ["with 2 sessions", "This session", "Firefox on", "less than a minute ago"] {
+            assert!(page.contains(shown), "{layout}: {shown}: {page}");
+        }
+        let field = |name: &str| {
+            let value = page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+            format!("{name}={}", value.split('"').next().unwrap())
+        };
+        let form = [field("token"), field("handle")].join("&");
+        assert_eq!(here.sends("POST", "/sessions/sign-out", &form).0, 303, "{layout}");
+        let mut left = [here.id(), bo.id()];
+        left.sort_unstable();
+        assert_eq!(db.ids("sessions"), left, "{layout}");
+        let users = browsers.each_mut().map(Browser::me);
+        assert_eq!(users, ["asa", "", "bo"], "{layout}");
+    });
+}
+
+#[test]
+fn a_request_that_only_reads_renews_the_session() {
+    in_both_layouts(|db, app, layout| {
+        let mut browser = Browser::new(db, &app);
+        browser.log_in("asa", PASSWORD);
+        let expiry = if layout == "tower-sessions" { "expireAt" } else { "expiresAt" };
+        db.update("sessions", doc! {}, doc! { "$set": { expiry: at(600) } });
+        assert_eq!(browser.me(), "asa", "{layout}");
+        assert_eq!(db.count("sessions", doc! { expiry: { "$gt": at(1800) } }), 1, "{layout}");
     });
 }

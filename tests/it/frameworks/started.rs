@@ -43,7 +43,10 @@ fn logs_in_and_out(example: &str, session: Document) {
 
 #[test]
 fn the_example_of_axum_login_starts_logs_in_and_out_and_ends() {
-    logs_in_and_out("axum_login", doc! { "session.auth.user_id": "alice" });
+    logs_in_and_out(
+        "axum_login",
+        doc! { "session.auth.user_id": "alice", "session.ip": "127.0.0.1" },
+    );
 }
 
 #[test]

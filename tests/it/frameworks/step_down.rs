@@ -9,6 +9,7 @@ use sessionctl::express_cookie::ExpressCookie;
 
 use super::axum_login::app;
 use super::{PASSWORD, accounts, shared_store};
+use crate::axum_example::KEY;
 use crate::express::beside_axum::serve;
 use crate::express::{Browser, Express, NODE_STORES};
 use crate::rig::ReplicaSet;
@@ -79,7 +80,7 @@ fn who_logs_in_during_a_step_down_is_logged_in_afterwards_and_can_log_out_everyw
     let store = shared_store(&patient, node.layout);
     let express = Express::start(&db, node, Some(3_600_000));
     let actix = super::actix::Served::start(&store, ExpressCookie::new("a secret of its own"));
-    let axum = serve(&db, app::router(store, accounts(), "auth"));
+    let axum = serve(&db, app::router(store, accounts(), "auth", KEY).unwrap());
     let sites = [
         Site::new(axum, "/me", true),
         Site::new(actix.port, "/me", true),
