@@ -15,15 +15,14 @@
 //! # let mongod = sessionctl::mongod::Mongod::start(&binary, Default::default())?;
 //! # let uri = mongod.uri();
 //! // As in express-mongodb: a collection, and how often to delete expired sessions. Dropping the
-//! // second value stops the periodic deletion.
+//! // second value stops this deletion.
 //! let (store, _clear_interval) = Store::builder()
 //!     .uri(&uri) // such as mongodb://localhost:27017
 //!     .database("shop")
 //!     .collection("mysession")
 //!     .layout("express-mongodb-1")
 //!     .clear_interval(Duration::from_secs(60))
-//!     .ttl_index(true)
-//!     .touch_after(Duration::from_secs(300))
+//!     .ttl_index(true) // either of these two deletes expired sessions
 //!     .open()
 //!     .await?;
 //!
@@ -36,8 +35,7 @@
 //! let mut session: serde_json::Value = store.get(id).await?.expect("it was just set");
 //! session["visits"] = 2.into();
 //! assert!(store.set_existing(id, &session, hour).await?);
-//! // A request that only reads renews the session, to an hour from now by the server's clock. Because
-//! // of touch_after, this is written at most every five minutes.
+//! // A request that only reads renews the session, to an hour from now by the server's clock.
 //! assert!(store.touch(id, hour).await?);
 //!
 //! // A request that was in flight does not resurrect a logged-out session.
@@ -51,27 +49,34 @@
 //! A payload is any type that implements serde's `Serialize` and `Deserialize`. Dates and
 //! `ObjectId`s keep their BSON types, including those that Express wrote. [`Store::set`] creates or
 //! overwrites a session, as the stores of Express do. [`Store::set_existing`] does not resurrect a
-//! logged-out session, and [`Store::set_new`] never overwrites one, and
-//! [`Store::set_if_unchanged`] does not overwrite what another request wrote. [`Store::touch`] never revives
-//! a destroyed or expired session; with [`StoreBuilder::touch_after`] it skips sessions that were
-//! written recently. [`Store::sessions_of`] lists the sessions of a user, [`Store::destroy_all_of`] and
+//! logged-out session, [`Store::set_new`] never overwrites one, and [`Store::set_if_unchanged`] does
+//! not overwrite what another request wrote. [`Store::touch`] never revives a destroyed or expired
+//! session; with [`StoreBuilder::touch_after`] it skips sessions that were written recently.
+//! [`Store::sessions_of`] lists the sessions of a user, [`Store::destroy_all_of`] and
 //! [`Store::destroy_others`] log a user out everywhere, [`StoreBuilder::limit_per_user`] limits how
-//! many there are, [`Store::users`] lists who has sessions, and [`StoreBuilder::ttl_index`] creates the indexes that the layout needs.
-//! [`Store::follow`] reports sessions as they change, and [`Store::hold`] reports which sessions to
+//! many there are, [`Store::users`] lists who has sessions, and [`StoreBuilder::ttl_index`] creates
+//! the indexes that the layout needs. [`Store::follow`] reports sessions as they change, and [`Store::hold`] reports which sessions to
 //! end in order to keep users logged out. `sessionctl help rights` lists the privileges that each
 //! of these requires.
 //!
-//! With the features `tower-sessions` (0.15) and `tower-sessions-014` (0.14, for axum-login 0.18), a
-//! store also implements the `SessionStore` of tower-sessions, and with `actix-session` that of
-//! actix-session 0.11: see `tower_sessions`, `tower_sessions_014` and `actix_session`. With
-//! `tracing`, each operation is a span. With `express-cookie`, users of an Express application are
-//! also logged in here. With `devices`, users see on a page where they are logged in, and log out
-//! elsewhere. [`moving`] describes how to migrate from another store, or share a collection with it,
-//! and [`comparison`] what other stores do better or worse.
+//! [`axum_guide`] is a new axum application, complete: log-in, sessions, and the page "Your sessions".
+//!
+//! | for | feature | module | in `Cargo.toml` |
+//! |---|---|---|---|
+//! | axum with tower-sessions | `tower-sessions` | `tower_sessions` | `tower-sessions = "0.15"` |
+//! | axum with axum-login | `tower-sessions-014` | `tower_sessions_014` | `axum-login = "0.18"`; its types are in `axum_login::tower_sessions` |
+//! | "Your sessions", a page on which users log out elsewhere | `devices` | `devices` | `axum = "0.8"` |
+//! | actix-web | `actix-session` | `actix_session` | `actix-session = "0.11"` |
+//! | users of an Express application, by its cookie | `express-cookie` | `express_cookie` | |
+//! | a span for each operation | `tracing` | | `tracing = "0.1"` |
+//!
+//! The library requires Rust 1.88. `default-features = false` leaves out the command line. [`moving`]
+//! describes how to migrate from another store, or share a collection with it, and [`comparison`] what
+//! other stores do better or worse.
 //!
 //! The server's clock decides whether a session has expired, never the clock of this process.
-//! Deletes go through [`purge`], which repeats its condition in every delete, so a session that is
-//! renewed between the read and the delete survives.
+//! [`purge`], which deletes expired sessions and those of a user, repeats its condition in every delete,
+//! so a session that is renewed between the read and the delete survives.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -85,6 +90,8 @@ pub mod store;
 
 #[cfg(feature = "demo")]
 pub mod mongod;
+#[doc = include_str!("app/axum.md")]
+pub mod axum_guide {}
 #[doc = include_str!("app/comparison.md")]
 pub mod comparison {}
 #[doc = include_str!("app/moving.md")]

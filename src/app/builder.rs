@@ -131,7 +131,8 @@ impl StoreBuilder {
 
     /// The client of the application, in place of a connection string: the store shares its pool, and
     /// opens no connections of its own. Sessions are read from the primary, whatever the client's read
-    /// preference; see [`Connection::from_client`].
+    /// preference; see [`Connection::from_client`]. The driver must be `mongodb` 3.9: this crate enables
+    /// its feature `bson-3`, so `mongodb::bson` is bson 3 in your whole build.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -172,6 +173,12 @@ impl StoreBuilder {
     /// The layout, by name. Default: `express-mongodb-1`. [`open`](Self::open) refuses a collection
     /// whose documents have another layout; `sessionctl collections` reports which. Sessions can be
     /// written if the payload is JSON or a document, and in the layout of tower-sessions.
+    ///
+    /// For a new application, choose between two. In `express-mongodb-1`, MongoDB can read the payload,
+    /// so an index finds the sessions of a user ([`user_index`](Self::user_index)), and you can look
+    /// at sessions with `mongosh`. In `tower-sessions`, the default of `tower_sessions::builder`, the
+    /// payload is binary: the sessions of a user are found by reading all sessions, but the store
+    /// looks where axum-login has the user without a [`user_path`](Self::user_path).
     #[must_use]
     pub fn layout(mut self, layout: &str) -> Self {
         layout.clone_into(&mut self.layout);
@@ -199,6 +206,9 @@ impl StoreBuilder {
     /// the id if the id is not in `_id`. They get the names and options that the original store
     /// would use. Default: no.
     ///
+    /// This is enough for most applications. Use [`clear_interval`](Self::clear_interval) instead
+    /// where the login may not create indexes; both together do no harm.
+    ///
     /// If many sessions have already expired, the server deletes all of them at once. `sessionctl
     /// index install` drains them first.
     #[must_use]
@@ -208,7 +218,8 @@ impl StoreBuilder {
     }
 
     /// Touches write only if the last write is older than this. Default: they always write. See
-    /// [`Store::touch_after`].
+    /// [`Store::touch_after`]. This is for [`Store::touch`] and actix-session: tower-sessions never
+    /// touches a session, but saves it.
     #[must_use]
     pub fn touch_after(mut self, after: Duration) -> Self {
         self.touch_after = after;
@@ -267,8 +278,8 @@ impl StoreBuilder {
         self
     }
 
-    /// Opens the store: looks at the collection, and creates the indexes that were requested. Also returns the guard of its clear interval, if it has one: dropping the
-    /// guard stops the purging.
+    /// Opens the store: looks at the collection, and creates the indexes that were requested. Also
+    /// returns the guard of its clear interval, if it has one: dropping the guard stops the purging.
     ///
     /// # Errors
     /// [`Error::Misnamed`] if the collection has documents, but none of the sampled ones has the
@@ -361,7 +372,8 @@ impl StoreBuilder {
 }
 
 impl Store {
-    /// Returns a builder with the default options.
+    /// Returns a builder with the default options: the collection `test.sessions` of a MongoDB at
+    /// localhost, the layout `express-mongodb-1`, and no index.
     pub fn builder() -> StoreBuilder {
         StoreBuilder::default()
     }

@@ -6,20 +6,28 @@
 //! of tower-sessions-mongodb-store 0.11 (`src/lib.rs`): `_id` is the id as text, `data` the record
 //! in MessagePack as `rmp_serde::to_vec` writes it, `expireAt` the expiry as a date. Migrating from
 //! that store, or back to it, logs nobody out. With the layouts of express-session's stores, the
-//! sessions are shared with an Express application; the data then includes its `cookie`.
+//! sessions are shared with an Express application; the data then includes its `cookie`. For a new
+//! application, see [`layout`](crate::StoreBuilder::layout).
 //!
 //! ```no_run
-//! use std::time::Duration;
-//!
 //! # async fn example() -> sessionctl::Result<()> {
-//! let (store, _clear_interval) = sessionctl::tower_sessions::builder()
+//! use tower_sessions::cookie::SameSite;
+//! use tower_sessions::cookie::time::Duration;
+//! use tower_sessions::{Expiry, SessionManagerLayer};
+//!
+//! let (store, _) = sessionctl::tower_sessions::builder()
 //!     .uri("mongodb://localhost:27017/shop")
 //!     .ttl_index(true)
-//!     .clear_interval(Duration::from_secs(60))
 //!     .open()
 //!     .await?;
-//! // tower_sessions::SessionManagerLayer::new(store)
-//! # drop(store);
+//! let sessions = SessionManagerLayer::new(store)
+//!     .with_expiry(Expiry::OnInactivity(Duration::HOUR))
+//!     // Each request renews the session. Without this, only one that changes it does.
+//!     .with_always_save(true)
+//!     // Whoever follows a link from another site is logged in.
+//!     .with_same_site(SameSite::Lax);
+//! // On http://localhost, also `.with_secure(false)`.
+//! # drop(sessions);
 //! # Ok(())
 //! # }
 //! ```
