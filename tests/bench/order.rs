@@ -1,8 +1,8 @@
 //! The order in which sessions are deleted, where a collection is larger than the server's cache: one
 //! `deleteMany`, windows along the expiry, the stored order, and what `purge` makes of it.
 //!
-//! Sizes are multiples of the cache of 256 MB, `SESSIONCTL_BENCH_ORDER` (such as `1,3`) names others
-//! than 1, 3 and 10: the whole section takes some hours.
+//! Sizes are multiples of the cache of 256 MB. The whole section takes some hours, so
+//! `SESSIONCTL_BENCH_ORDER` names parts of it: `1,3` are two sizes, and `10:random:80` is one collection.
 
 use std::collections::VecDeque;
 
@@ -24,20 +24,32 @@ const BATCH: usize = 5000;
 const IN_FLIGHT: usize = 2;
 /// The shares of expired sessions, in thousandths.
 const SHARES: [u64; 4] = [800, 200, 20, 1];
+/// Whether the expiry follows the order in which sessions were stored.
+const EXPIRY: [&str; 2] = ["random", "follows"];
 const HOUR: i64 = 3_600_000;
 
 pub fn measure(server: &Server, ratios: &Ratios) {
     let cache = doc! { "setParameter": 1, "wiredTigerEngineRuntimeConfig": CACHE };
     server.command("admin", cache);
-    let sizes = std::env::var("SESSIONCTL_BENCH_ORDER").unwrap_or_else(|_| "1,3,10".to_owned());
-    for size in sizes.split(',') {
-        let size: u32 = size.parse().expect("SESSIONCTL_BENCH_ORDER holds numbers");
+    let parts = std::env::var("SESSIONCTL_BENCH_ORDER").unwrap_or_else(|_| "1,3,10".to_owned());
+    for part in parts.split(',') {
+        let mut names = part.split(':');
+        let size = names.next().and_then(|size| size.parse().ok()).expect("a size");
+        let (expiry, percent) = (names.next(), names.next());
         for follows in [false, true] {
             for share in SHARES {
-                measure_one(server, ratios, size, follows, share);
+                let is_named = expiry.is_none_or(|name| name == EXPIRY[usize::from(follows)])
+                    && percent.is_none_or(|name| name == percent_of(share));
+                if is_named {
+                    measure_one(server, ratios, size, follows, share);
+                }
             }
         }
     }
+}
+
+fn percent_of(share: u64) -> String {
+    (share as f64 / 10.0).to_string()
 }
 
 /// One kind of collection, all four ways.
@@ -49,16 +61,17 @@ fn measure_one(server: &Server, ratios: &Ratios, size: u32, follows: bool, share
             assert_eq!(expired(server), 0, "an expired session is left");
             took
         });
-    let expiry = if follows { "follows insertion" } else { "random" };
-    let what = format!("{size} x cache, {expiry}, {:.1} %", share as f64 / 10.0);
+    let what = format!("{size} x cache, {}, {} %", EXPIRY[usize::from(follows)], percent_of(share));
     ratios.pair(&format!("{what}: purge / deleteMany"), f64::NAN, many, purge);
     let best = many.min(windows).min(stored);
     ratios.pair(&format!("{what}: purge / best"), 1.15, best, purge);
+    let expired = f64::from(size * FITTING) * share as f64 / 1000.0;
     println!(
-        "{:<44} windows {:.1} s, stored order {:.1} s",
+        "{:<44} windows {:.1} s, stored order {:.1} s, purge {:.1} us per session",
         "",
         windows.as_secs_f64(),
-        stored.as_secs_f64()
+        stored.as_secs_f64(),
+        purge.as_secs_f64() * 1e6 / expired
     );
 }
 

@@ -33,6 +33,8 @@ const PROMISES: &[(&str, Promise)] = &[
     ("memory of purge --archive x.bson", AtMost(40.0)),
     ("memory of purge, five times as many", AtMost(40.0)),
     ("purge / best", AtMost(1.15)),
+    ("p99 of a read beside auto / what is allowed", AtMost(1.0)),
+    ("time of purge, auto / full speed", AtMost(2.5)),
     ("copy / the driver's read and insert_many", AtMost(1.3)),
     ("copy into another layout / the same", AtMost(2.0)),
     ("memory of copy", AtMost(40.0)),

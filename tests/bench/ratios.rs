@@ -95,6 +95,11 @@ impl Ratios {
         Turns { plain: median(&plain), ours: median(&ours), ratio: median(&ratios), spread }
     }
 
+    /// A line for the ratios of rounds that were measured elsewhere.
+    pub fn rounds(&self, what: &str, goal: f64, ratios: &[f64]) {
+        self.line(what, Default::default(), Some((median(ratios), spread(ratios))), goal);
+    }
+
     /// A line for one measurement of each. A single ratio has no spread: a tenth stands for it.
     pub fn pair(&self, what: &str, goal: f64, plain: Duration, ours: Duration) {
         let ratio = ours.as_secs_f64() / plain.as_secs_f64();
