@@ -37,7 +37,7 @@ pub fn lasting(duration: Duration) -> String {
 /// A size in bytes, in the largest suitable unit.
 pub fn sized(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] =
-        [(1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")];
+        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
     match UNITS.into_iter().find(|(size, _)| bytes >= *size) {
         Some((size, name)) => format!("{:.1} {name}", bytes as f64 / size as f64),
         None => counted(bytes, "byte"),
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(lasting(Duration::from_secs(3 * 86_400)), "3 days");
         assert_eq!(lasting(Duration::from_millis(300)), "300 ms");
         assert_eq!(sized(900), "900 bytes");
-        assert_eq!(sized(15 << 20), "15.0 MB");
+        assert_eq!(sized(15_000_000), "15.0 MB");
         assert_eq!((percent(1, 1000), percent(62, 100)), ("less than 1 %".into(), "62 %".into()));
     }
 }
