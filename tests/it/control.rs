@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use serde_json::Value;
+use sessionctl::purge::{Cause, Purge, Step};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{Db, Program, Running, at, becomes, connect_mongo};
 use crate::watch::{address, get};
@@ -280,6 +282,31 @@ fn a_terminal_is_given_back_when_a_signal_or_the_end_comes_while_keys_are_read()
         running.types(key);
         gives_back(running, code);
     }
+}
+
+#[test]
+fn a_pause_that_comes_while_sessions_are_read_lets_none_of_them_be_written() {
+    let db = expired(1000);
+    let purge = Purge { jobs: Some(1), batch_size: Some(100), ..Purge::expired(at(0), at(0)) };
+    let mut purging =
+        db.store("connect-mongo-json").purge(purge, CancellationToken::new()).unwrap();
+    let control = purging.control();
+    // It reads as long as that fails.
+    let failing = doc! { "failCommands": ["find"], "errorCode": 91 };
+    let failing = db.fail_commands("alwaysOn", failing);
+    std::thread::scope(|scope| {
+        let step = scope.spawn(|| db.runtime.block_on(purging.next()));
+        failing.wait(1);
+        control.pause();
+        failing.end();
+        let step = step.join().unwrap().unwrap();
+        assert!(matches!(step, Some(Step::Paused(Cause::Paused))), "{step:?}");
+    });
+    assert_eq!(left(&db), 1001);
+    control.resume();
+    while db.runtime.block_on(purging.next()).unwrap().is_some() {}
+    assert!(purging.is_finished());
+    assert_eq!(left(&db), 1);
 }
 
 #[test]

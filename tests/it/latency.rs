@@ -1,6 +1,7 @@
 //! `--max-latency`: commands that write many sessions slow down rather than let reads of other clients
 //! become slow.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
@@ -72,6 +73,30 @@ fn steers(long: &Long) {
 #[test]
 fn a_purge_is_steered() {
     steers(&long("purge", &["purge", "--expired", "--rate", "2000"]));
+}
+
+#[test]
+fn the_probe_reads_many_sessions_in_turn_and_leaves_those_that_are_gone() {
+    let (db, run) = long("purge", &["purge", "--expired", "--rate", "2000"]).run(&[]);
+    run.exits(0);
+    let probes = db.find("system.profile", doc! { "command.comment": PROBE });
+    let read = |probe: &Document| {
+        let command = probe.get_document("command").unwrap();
+        command.get_document("filter").unwrap().to_string()
+    };
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for probe in &probes {
+        *times.entry(read(probe)).or_default() += 1;
+    }
+    // All of them are deleted meanwhile. Where none is left, one that never was is looked for.
+    times.remove(&doc! { "_id": 0 }.to_string());
+    assert!(times.len() >= 30, "{} sessions in {} probes", times.len(), probes.len());
+    let gone = probes.iter().filter(|probe| probe.get_i32("nreturned").is_ok_and(|read| read == 0));
+    let mut gone: Vec<_> = gone.map(read).filter(|filter| times.contains_key(filter)).collect();
+    let all = gone.len();
+    gone.sort();
+    gone.dedup();
+    assert_eq!(gone.len(), all, "a session that is gone was read again");
 }
 
 #[test]

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bson::{Document, doc};
+use sessionctl::Connection;
 use sessionctl::archive::{Archive, Reader};
 use sessionctl::purge::{Action, Order, Purge, Step};
 use sessionctl::{Query, Selection, State};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Db, at, connect_mongo};
+use crate::rig::ReplicaSet;
+use crate::support::{Db, at, becomes, connect_mongo};
 
 const EXPIRED: u64 = 4000;
 const LIVE: u64 = 2000;
@@ -82,6 +84,61 @@ fn a_purge_that_changes_its_order_on_the_way_deletes_each_expired_session_once()
         assert_eq!(db.count("sessions", doc! {}), LIVE, "index: {indexed}");
         assert_eq!(db.count("sessions", live()), LIVE, "index: {indexed}");
     }
+}
+
+#[test]
+fn what_was_read_as_it_is_stored_is_not_read_again_along_the_id() {
+    let db = Db::new();
+    arrange(&db, false);
+    db.run(doc! { "profile": 2 });
+    let outcome = run(&db, Purge::expired(at(0), at(0)), None, |_| {});
+    db.run(doc! { "profile": 0 });
+    assert_eq!(outcome, both(EXPIRED));
+    let operations = db.find("system.profile", doc! {});
+    let command = |operation: &Document| operation.get_document("command").cloned().unwrap();
+    let is_stored = |operation: &Document| {
+        let of_cursor = operation.get_document("originatingCommand").ok();
+        let hint = of_cursor.unwrap_or(&command(operation)).get_document("hint").cloned();
+        hint.is_ok_and(|hint| hint.contains_key("$natural"))
+    };
+    let last = operations.iter().rposition(is_stored).expect("a read in the stored order");
+    let windows = |some: &[Document]| {
+        some.iter().filter(|operation| command(operation).contains_key("skip")).count()
+    };
+    assert!(windows(&operations[..last]) > 0, "no window along the id was looked for");
+    // The last batch of the stored order may be read before its turn is over.
+    assert!(windows(&operations[last..]) <= 1);
+}
+
+#[test]
+fn what_is_written_is_read_from_the_primary_wherever_reads_go() {
+    let set = ReplicaSet::start(2, &[("enableTestCommands", "1")]);
+    let db = Db::on(&set.uri());
+    // Settled before the secondary stays behind.
+    db.insert("settled", [doc! { "_id": 1 }]);
+    set.fall_behind(1);
+    let gone = doc! { "insert": "sessions", "documents": [connect_mongo("gone", at(-60))], "writeConcern": { "w": 1 } };
+    db.run(gone);
+    let uri = format!("{}&readPreference=secondary", set.uri());
+    let connection = db.runtime.block_on(Connection::open(&uri, Some(&db.name))).unwrap();
+    let layout = sessionctl::Layout::named("connect-mongo-json").unwrap().clone();
+    let selection = Selection::new(Query::state(State::Expired), at(0));
+    let purge = Purge::new(selection, Action::Delete);
+    let store = connection.store("sessions", layout);
+    let mut purging = store.purge(purge, CancellationToken::new()).unwrap();
+    let done = std::thread::scope(|scope| {
+        let done = scope.spawn(|| {
+            let mut done = 0;
+            while let Some(step) = db.runtime.block_on(purging.next()).unwrap() {
+                done += if let Step::Batch(batch) = step { batch.done } else { 0 };
+            }
+            done
+        });
+        becomes("it was deleted", || db.count("sessions", doc! {}), |left| *left == 0);
+        set.catch_up(1);
+        done.join().unwrap()
+    });
+    assert_eq!(done, 1);
 }
 
 #[test]

@@ -258,9 +258,8 @@ impl Copying {
     }
 
     fn landed(&mut self, written: Option<Written>) -> Copied {
-        let lost = || Error::Unsupported("a batch was lost".into());
-        let mut written =
-            written.unwrap_or_else(|| Written { error: Some(lost()), ..Written::default() });
+        let lost = || Written { error: Some(Error::lost_task()), ..Written::default() };
+        let mut written = written.unwrap_or_else(lost);
         self.changes.add(written.take_changes());
         let Written { copied, replaced, unchanged, kept, ended, exact, took, error, .. } = written;
         let done = copied + replaced + unchanged + kept + ended;
@@ -316,7 +315,11 @@ impl Copying {
         let most = self.load().size as usize;
         let mut retries = Retries::default();
         let cancel = self.cancel.clone();
-        while !self.dry && self.waiting.len() < most && self.over.len() <= MOST_OVER {
+        while !self.dry
+            && self.waiting.len() < most
+            && self.over.len() <= MOST_OVER
+            && !self.gate.holds()
+        {
             match cancel.run_until_cancelled(self.read()).await {
                 None => return Ok(Vec::new()),
                 Some(Ok(())) => {}
@@ -325,6 +328,10 @@ impl Copying {
                     self.begin_anew().await?;
                 }
             }
+        }
+        // It may have been paused while it read.
+        if self.gate.holds() {
+            return Ok(Vec::new());
         }
         let mut bytes = 0;
         let fits = |item: &&Item| {

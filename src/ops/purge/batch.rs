@@ -43,6 +43,6 @@ pub enum Step {
     /// A batch was written.
     Batch(Batch),
     /// It waits: reported at once if the server has to catch up, and at intervals during any long wait.
-    /// Reading the stream continues the wait.
+    /// The next call continues the wait.
     Paused(Cause),
 }

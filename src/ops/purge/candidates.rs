@@ -1,4 +1,5 @@
-//! The sessions of one batch, checked after the read, and the conditions of their write.
+//! The sessions of one batch, and the conditions of their write. Those that were read are checked here; of
+//! a window nothing was read.
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc, rawdoc};

@@ -61,8 +61,8 @@ impl Store {
 
 impl Cost {
     /// The time for this many sessions. A write looks the session up, and changes an entry of each
-    /// index, which costs about as much each time. `reading` is the time to read one session, which
-    /// counts where the sessions themselves travel.
+    /// index, which costs about as much each time. `reading` is the time to find and read one session,
+    /// which counts unless they are written along an index of the expiry.
     pub fn estimate(
         &self,
         purge: &Purge,
@@ -74,7 +74,8 @@ impl Cost {
         let size = purge.batch_size.unwrap_or_else(|| strategy.batch_size()).max(1);
         let batches = matched.div_ceil(u64::from(size)) as f64;
         let mut session = look_up.as_secs_f64() * f64::from(indexes.saturating_add(1));
-        if strategy == Strategy::Ids || purge.needs_documents() {
+        // Without an index, that is the time of a scan until it finds one.
+        if strategy != Strategy::ExpiryWindows || purge.needs_documents() {
             session += reading.as_secs_f64();
         }
         let working = matched as f64 * session + batches * round_trip.as_secs_f64();
@@ -105,6 +106,9 @@ mod tests {
         // 100,000 sessions of 12 us, and 20 batches; by their ids, with 10 us more, and 100 batches.
         assert_eq!(estimate(&purge, Strategy::ExpiryWindows), 1210);
         assert_eq!(estimate(&purge, Strategy::Ids), 2250);
+        // A scan of 20 s for a hundred sessions.
+        let few = cost.estimate(&purge, Strategy::IdWindows, 100, Duration::from_millis(200));
+        assert_eq!(few.as_secs(), 20);
         // As many round trips as a small batch makes.
         let small = Purge { batch_size: Some(10), ..purge.clone() };
         assert_eq!(estimate(&small, Strategy::ExpiryWindows), 6200);

@@ -7,7 +7,7 @@ use bson::{Document, RawDocument};
 
 use super::candidates::{Binding, Candidates, judged};
 use super::order::Order;
-use super::reading::By;
+use super::reading::ReadContext;
 use super::spec::Purge;
 use crate::error::Result;
 use crate::model::filter::Filter;
@@ -51,7 +51,12 @@ impl Ids {
         self.spared += sessions;
     }
 
-    pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+    /// Whether sessions changed between the read and the write, and were not checked again.
+    pub(super) fn has_spared(&self) -> bool {
+        self.spared > 0
+    }
+
+    pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         loop {
             if self.reader.is_none() {
                 // A session that changed between the read and the write was spared, because it may
@@ -108,7 +113,7 @@ impl Group {
         }
     }
 
-    pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+    pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         let mut ids = match self.ids.take() {
             Some(ids) => ids,
             None => {
@@ -138,7 +143,7 @@ impl Keys {
         Self { keys, at: 0, reading: None, filter }
     }
 
-    pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+    pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         let is_collated = by.store.is_collated().await?;
         loop {
             let Some((reader, count)) = &mut self.reading else {

@@ -16,6 +16,9 @@ const MARGIN: f64 = 1.25;
 /// as multiples of a trial.
 const FIRST: u32 = 2;
 const LONG: u32 = 30;
+/// How long a trial waits for its next batch, as a multiple of its length, and at least.
+const PATIENT: u32 = 3;
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// In which order the sessions are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +82,15 @@ impl Orders {
         work.busy.saturating_sub(self.before.busy) >= self.length
     }
 
-    /// Begins the next stretch.
-    pub(super) fn turn(&mut self, work: Work) {
+    /// How long the first batch of a trial may take to be found; `None` if this is no trial of the stored
+    /// order.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let is_trial = self.is_trial && self.order() == Order::Stored;
+        is_trial.then(|| (self.trial * PATIENT).max(LEAST_PATIENCE))
+    }
+
+    /// Begins the next stretch, after a look at the collection that took so long.
+    pub(super) fn turn(&mut self, work: Work, look: Duration) {
         let busy = work.busy.saturating_sub(self.before.busy);
         let cost = match work.done - self.before.done {
             0 => f64::INFINITY,
@@ -93,7 +103,7 @@ impl Orders {
         }
         self.is_trial = !self.is_trial;
         self.length = if self.is_trial { self.trial } else { self.trial * LONG };
-        self.before = work;
+        self.before = Work { busy: work.busy + look, ..work };
     }
 }
 
@@ -109,7 +119,7 @@ mod tests {
             work.done += 1000;
             work.busy += each * 1000;
         }
-        orders.turn(*work);
+        orders.turn(*work, Duration::ZERO);
         order
     }
 
@@ -151,7 +161,7 @@ mod tests {
         stretch(&mut orders, &mut work, [100, 30]);
         work.busy += Duration::from_secs(60);
         assert!(orders.is_over(work));
-        orders.turn(work);
+        orders.turn(work, Duration::ZERO);
         assert_eq!(orders.order(), Order::Index);
     }
 }

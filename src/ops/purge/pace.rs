@@ -20,7 +20,7 @@ mod values;
 use control::Changes;
 pub use control::PaceControl;
 pub use probe::Latency;
-use probe::Probe;
+use probe::{Probe, Reading};
 pub(in crate::ops) use steer::Load;
 use steered::{Steered, full_speed};
 pub(super) use throttle::Overload;
@@ -114,6 +114,16 @@ impl Gate {
             self.paused = None;
         }
         Ok(wait)
+    }
+
+    /// Whether no batch may begin now, whatever was true before it was read.
+    pub(in crate::ops) fn holds(&self) -> bool {
+        self.control.is_paused() || self.steered.probe.as_ref().is_some_and(Probe::is_quiet)
+    }
+
+    /// Until this is dropped, the command reads, which others feel as well.
+    pub(super) fn reading(&self) -> Option<Reading> {
+        self.steered.probe.as_ref().map(Probe::reading)
     }
 
     /// Starts or ends the probe, as the goal and the work so far require it.

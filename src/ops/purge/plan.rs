@@ -1,5 +1,5 @@
 //! Decides how the sessions of a purge are found: by windows of the expiry, by windows of `_id`, or
-//! one by one. Pure, except for reading the server's query plan.
+//! one by one. It asks the server for its query plan and its indexes, and reads no sessions.
 
 use std::collections::VecDeque;
 

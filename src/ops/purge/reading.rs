@@ -12,13 +12,14 @@ use crate::model::raw::Raw;
 use crate::server::reply::documents;
 use crate::store::{Batches, Store, joined, raw_document};
 
-/// What the next batch needs: the collection, the action, and how many sessions are read at once.
+/// What reading the next batch needs: the collection, the action, and how many sessions are read at
+/// once.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct By<'a> {
+pub(super) struct ReadContext<'a> {
     pub(super) store: &'a Store,
     pub(super) purge: &'a Purge,
     pub(super) size: u32,
-    /// At most this many of them are written at once.
+    /// How many sessions one write takes at most. A window is no larger, since it is written whole.
     pub(super) most: u32,
     /// Whether batches are being written.
     pub(super) in_flight: bool,
@@ -26,7 +27,7 @@ pub(super) struct By<'a> {
     pub(super) work: Work,
 }
 
-impl By<'_> {
+impl ReadContext<'_> {
     /// The fields to read of the matching sessions.
     pub(super) async fn candidates(
         self,

@@ -1,5 +1,6 @@
 //! A running purge: reads the next batch while earlier ones are written, within the limits.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,15 +40,15 @@ pub struct Purging {
     writer: Writer,
     archive: Option<Archive>,
     source: Option<Source>,
-    /// Sessions that were read but are too many for one batch.
-    read_ahead: Option<Candidates>,
+    /// Sessions that were read but are too many for one batch, or may not be written yet.
+    read_ahead: VecDeque<Candidates>,
     /// The source of sessions, once the plan is known.
     strategy: Strategy,
     walks: bool,
     jobs: usize,
     flights: FuturesUnordered<Flight>,
     /// Whether the source has no more batches.
-    dry: bool,
+    exhausted: bool,
     finished: bool,
     failure: Option<Error>,
     exact: bool,
@@ -105,7 +106,8 @@ impl Purging {
             PaceControl::new(purge.pace),
             cancel.clone(),
         );
-        let (store, overload) = (store.clone(), gate.overload.clone());
+        // On a member that lags behind, what was just written would be found again.
+        let (store, overload) = (store.clone().on_primary(), gate.overload.clone());
         let writer = Writer {
             store: store.clone(),
             updates,
@@ -121,12 +123,12 @@ impl Purging {
             writer,
             archive: None,
             source: None,
-            read_ahead: None,
+            read_ahead: VecDeque::new(),
             strategy: Strategy::Ids,
             walks: false,
             jobs: 1,
             flights: FuturesUnordered::new(),
-            dry: false,
+            exhausted: false,
             finished: false,
             failure: None,
             exact: true,
@@ -230,7 +232,7 @@ impl Purging {
     pub async fn next(&mut self) -> Result<Option<Step>> {
         loop {
             let stops = self.failure.is_some() || self.cancel.is_cancelled();
-            let lands = stops || self.dry || self.lost_index;
+            let lands = stops || self.exhausted || self.lost_index;
             if lands || self.flights.len() >= self.allowed() {
                 match self.flights.next().await {
                     Some(flight) => match self.landed(flight).await {
@@ -240,7 +242,8 @@ impl Purging {
                     None if stops => return self.failed().await.map_or(Ok(None), Err),
                     None if std::mem::take(&mut self.lost_index) => {
                         // Finished sessions no longer match, so a new plan finds the rest.
-                        (self.source, self.read_ahead, self.dry) = (None, None, false);
+                        (self.source, self.exhausted) = (None, false);
+                        self.read_ahead.clear();
                         self.failure = self.check_collection().await.err();
                         continue;
                     }
@@ -261,13 +264,15 @@ impl Purging {
                 }
             }
             match self.read().await {
+                // It was paused while it read, or others are to be measured alone.
+                Ok(Some(candidates)) if self.gate.holds() => self.read_ahead.push_front(candidates),
                 Ok(Some(candidates)) => match self.keep(candidates).await {
                     Ok((candidates, kept)) => self.start(candidates, &kept),
                     Err(error) => self.failure = Some(error),
                 },
                 Ok(None) if self.cancel.is_cancelled() => {}
                 // Sessions in flight may still be spared, and are then examined again.
-                Ok(None) if !self.flights.is_empty() => self.dry = true,
+                Ok(None) if !self.flights.is_empty() => self.exhausted = true,
                 Ok(None) => match self.check_collection().await {
                     Ok(true) => {
                         self.finished = true;
@@ -341,9 +346,4 @@ impl Purging {
 
 fn is_changed(error: &Error) -> bool {
     matches!(error, Error::CollectionChanged { .. })
-}
-
-/// One of our tasks panicked, and its message was printed.
-fn lost() -> Error {
-    Error::Unsupported("a batch was lost".into())
 }

@@ -2,14 +2,14 @@
 //! its write.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 
 use super::candidates::Candidates;
 use super::ids::{Group, Ids, Keys};
 use super::order::{Order, Orders};
-use super::reading::By;
+use super::reading::ReadContext;
 use super::spec::Strategy;
 use super::windows::{Expiry, Walk};
 use crate::error::Result;
@@ -39,7 +39,17 @@ impl Part {
         }
     }
 
-    async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+    /// Whether there may be more of it after everything was read in the stored order. A range of the
+    /// expiry is looked up at no cost; reading everything again would take as long as before.
+    fn is_left(&self) -> bool {
+        match self {
+            Self::Expiry(_) => true,
+            Self::Ids(ids) => ids.has_spared(),
+            Self::Walk(_) | Self::Keys(_) | Self::Group(_) => false,
+        }
+    }
+
+    async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         match self {
             Self::Expiry(expiry) => expiry.next(by).await,
             Self::Walk(walk) => walk.next(by).await,
@@ -82,7 +92,7 @@ impl Source {
 
     /// The next batch; `None` at the end, and where the next one depends on those in flight. After an
     /// error the same call may be made again.
-    pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+    pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         // Boxed, because otherwise the compiler exceeds its recursion limit in the driver's types when
         // a purge is sent to another thread.
         if let Some(stored) = &mut self.stored {
@@ -90,7 +100,11 @@ impl Source {
                 Turn::Batch(candidates) => return Ok(Some(candidates)),
                 Turn::Wait => return Ok(None),
                 Turn::Index => {}
-                Turn::End => self.stored = None,
+                Turn::End => {
+                    self.stored = None;
+                    self.parts.retain(Part::is_left);
+                }
+                Turn::Never => self.stored = None,
             }
         }
         while let Some(part) = self.parts.front_mut() {
@@ -132,40 +146,57 @@ enum Turn {
     Wait,
     /// A batch along the index.
     Index,
-    /// Nothing more in the stored order.
+    /// Nothing more: every stored document was read.
     End,
+    /// The stored order is no way.
+    Never,
 }
 
 impl Stored {
-    async fn next(&mut self, by: By<'_>) -> Result<Turn> {
+    async fn next(&mut self, by: ReadContext<'_>) -> Result<Turn> {
         if self.orders.is_over(by.work) {
             if by.in_flight {
                 return Ok(Turn::Wait);
             }
-            self.orders.turn(by.work);
+            let began = Instant::now();
+            let share = self.share(by).await;
+            self.orders.turn(by.work, began.elapsed());
+            if share < LEAST_SHARE {
+                return Ok(Turn::Never);
+            }
         }
         if self.orders.order() == Order::Index {
             return Ok(Turn::Index);
         }
-        let share = match self.share {
-            Some(share) => share,
-            // Where no sample can be taken, the index is the only way.
-            None => {
-                let share = by.store.share(self.ids.filter().clone(), SAMPLE);
-                *self.share.insert(share.await.unwrap_or(0.0))
-            }
+        let size = by.size.min((EXAMINED * self.share(by).await) as u32);
+        let next = self.ids.next(ReadContext { size, ..by });
+        let next = match self.orders.patience() {
+            // A trial ends only between batches, and the first session may be far away.
+            Some(patience) => match tokio::time::timeout(patience, next).await {
+                Ok(next) => next,
+                Err(_) => return Ok(Turn::Never),
+            },
+            None => next.await,
         };
-        if share < LEAST_SHARE {
-            return Ok(Turn::End);
-        }
-        let size = by.size.min((EXAMINED * share) as u32);
-        match self.ids.next(By { size, ..by }).await {
+        match next {
             Ok(Some(candidates)) => Ok(Turn::Batch(candidates)),
             Ok(None) if by.in_flight => Ok(Turn::Wait),
             Ok(None) => Ok(Turn::End),
             // Not every server reads in this order.
-            Err(error) if !error.is_transient() => Ok(Turn::End),
+            Err(error) if !error.is_transient() => Ok(Turn::Never),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The share of the collection, estimated once. Where no sample can be taken, the index is the only
+    /// way.
+    async fn share(&mut self, by: ReadContext<'_>) -> f64 {
+        match self.share {
+            Some(share) => share,
+            None => {
+                let share = by.store.share(self.ids.filter().clone(), SAMPLE);
+                *self.share.insert(share.await.unwrap_or(0.0))
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ fn selections(mendings: &[Mending]) -> Vec<Document> {
     mendings.iter().map(|mending| mending.selection.clone()).collect()
 }
 
-/// A selection and the action on it: a plain value.
+/// A selection and the action on it: a plain value. `expire` and `fix` are purges with another action.
 #[derive(Debug, Clone)]
 pub struct Purge {
     /// The sessions.

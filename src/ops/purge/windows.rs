@@ -7,7 +7,7 @@ use bson::{Bson, Document, RawDocument, doc};
 
 use super::candidates::Candidates;
 use super::ids::Ids;
-use super::reading::By;
+use super::reading::ReadContext;
 use crate::error::{Error, Result};
 use crate::model::filter::all;
 use crate::model::key::{Key, compared};
@@ -58,7 +58,7 @@ impl Expiry {
 
     /// Finds the end of a window with `skip`. The server answers from the index alone, so no
     /// session is read before it is deleted.
-    pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+    pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         loop {
             if let Some((instant, ids)) = &mut self.burst {
                 if let Some(candidates) = ids.next(by).await? {
@@ -133,7 +133,7 @@ impl Walk {
         Self { filter, types: WINDOWED.into(), from: None, others: None }
     }
 
-    pub(super) async fn next(&mut self, by: By<'_>) -> Result<Option<Candidates>> {
+    pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         while let Some(kind) = self.types.front() {
             if self.from.is_none() {
                 let all = raw_document(&of_type(&[kind]))?;

@@ -46,7 +46,7 @@ pub(super) struct Written {
     pub(super) error: Option<Error>,
 }
 
-/// Writes batches, several at a time.
+/// Writes a batch. Each batch in flight has a clone of it.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     pub(super) store: Store,

@@ -225,7 +225,9 @@ fn shared(total: Option<u64>) -> Shared {
 
 /// The time that is left, if it can be known.
 fn left(pace: &Shared, done: u64, total: Option<u64>) -> Option<Duration> {
-    lock(pace).0.left(Instant::now(), total?.saturating_sub(done))
+    // A scan goes on after the last session was found, nobody knows for how long.
+    let rest = total?.checked_sub(done).filter(|rest| *rest > 0)?;
+    lock(pace).0.left(Instant::now(), rest)
 }
 
 /// A duration without tenths of a second, which would only flicker.
@@ -279,6 +281,13 @@ mod tests {
             assert!(said.starts_with("20 of 50 sessions after 0."), "{said}");
             assert!(said.contains(" s, about 0.") && said.ends_with(" s left"), "{said}");
         }
+        // All were found, and the command still looks for more.
+        progress.advance(30);
+        let mut said = String::new();
+        while !said.starts_with("50 of 50") {
+            said = lines.recv().await.expect("the log goes on");
+        }
+        assert!(said.ends_with(" s"), "{said}");
         progress.finish();
         // The task ends, and drops the only sender of the log.
         while lines.recv().await.is_some() {}

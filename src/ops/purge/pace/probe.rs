@@ -1,10 +1,11 @@
-//! Measures what other clients feel: reads one session by its `_id` at a steady rate, over a
-//! connection of its own.
+//! Measures what other clients feel: reads a session by its `_id` at a steady rate, over a connection of
+//! its own.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bson::raw::{RawDocumentBuf, cstr};
+use bson::raw::cstr;
 use bson::{Document, doc, rawdoc};
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::model::key::{Key, compared};
 use crate::model::raw::Raw;
 use crate::server::connection::Connection;
-use crate::server::reply::refusal;
+use crate::server::reply::{first_batch, refusal};
 use crate::store::joined;
 
 /// The time between two probes: beside work, and while nothing else happens, when they cost nothing.
@@ -34,6 +35,11 @@ const SOON: Duration = Duration::from_secs(3);
 const SIGNS: Duration = Duration::from_secs(1);
 /// How long after a batch probes still count as taken beside the work.
 const NEAR: Duration = Duration::from_secs(1);
+/// How many sessions are read in turn: some are in the server's cache and some are not, and on a cluster
+/// they are on different shards. Fewer than half of them are replaced.
+const SESSIONS: usize = 64;
+/// How long the server may look for them.
+const LOOKING: i32 = 1000;
 /// How long a probe that failed is followed by none.
 const FAILED: Duration = Duration::from_secs(1);
 
@@ -73,7 +79,7 @@ pub(super) struct Probe {
 struct State {
     steering: Steering,
     phase: Phase,
-    /// Batches in flight, and when one last began or ended.
+    /// Reads and batches of the command that are in flight, and when one last began or ended.
     in_flight: usize,
     worked: Instant,
     during: Histogram,
@@ -89,9 +95,30 @@ enum Phase {
 }
 
 impl State {
-    /// Whether sessions are being written, or were a moment ago. One batch may take long.
+    /// Whether the command does something, or did a moment ago. One batch may take long.
     fn is_working(&self) -> bool {
         self.in_flight > 0 || self.worked.elapsed() <= NEAR
+    }
+}
+
+/// A read of the command, as long as it lives.
+pub(in crate::ops::purge) struct Reading(Arc<Mutex<State>>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        lock(&self.0).end();
+    }
+}
+
+impl State {
+    fn begin(&mut self) {
+        self.in_flight += 1;
+        self.worked = Instant::now();
+    }
+
+    fn end(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.worked = Instant::now();
     }
 }
 
@@ -131,16 +158,18 @@ impl Probe {
 
     /// Records that a batch begins.
     pub(super) fn begin(&self) {
-        let mut state = self.lock();
-        state.in_flight += 1;
-        state.worked = Instant::now();
+        self.lock().begin();
     }
 
     /// Records that a batch ended.
     pub(super) fn end(&self) {
-        let mut state = self.lock();
-        state.in_flight = state.in_flight.saturating_sub(1);
-        state.worked = Instant::now();
+        self.lock().end();
+    }
+
+    /// Records that the command reads, until this is dropped.
+    pub(super) fn reading(&self) -> Reading {
+        self.lock().begin();
+        Reading(self.shared.clone())
     }
 
     /// Whether no batch may begin now.
@@ -182,7 +211,7 @@ struct Task {
 
 impl Task {
     async fn run(self, connection: &Connection, collection: &str) {
-        let reads = loop {
+        let mut reads = loop {
             match Reads::open(connection, collection).await {
                 Ok(reads) => break reads,
                 Err(_) => sleep(FAILED).await,
@@ -190,14 +219,17 @@ impl Task {
         };
         let mut baseline = FIRST;
         loop {
-            self.measure(&reads, baseline).await;
+            self.measure(&mut reads, baseline).await;
             baseline = NEXT;
-            self.work(&reads).await;
+            self.work(&mut reads).await;
+            if reads.renew().await.is_err() {
+                sleep(FAILED).await;
+            }
         }
     }
 
-    /// Measures the baseline, while nothing is written.
-    async fn measure(&self, reads: &Reads, probes: usize) {
+    /// Measures the baseline, while the command does nothing.
+    async fn measure(&self, reads: &mut Reads, probes: usize) {
         lock(&self.shared).phase = Phase::Quiet;
         while lock(&self.shared).in_flight > 0 {
             sleep(Duration::from_millis(2)).await;
@@ -222,7 +254,7 @@ impl Task {
     }
 
     /// Probes beside the work, until the baseline is due again.
-    async fn work(&self, reads: &Reads) {
+    async fn work(&self, reads: &mut Reads) {
         let began = Instant::now();
         let (mut tick, mut asked, mut readable) = (Instant::now(), Instant::now(), true);
         while began.elapsed() < self.again() || !self.follows() {
@@ -258,7 +290,7 @@ impl Task {
     }
 
     /// One probe. While its reply is late, that counts already.
-    async fn probe(&self, reads: &Reads) {
+    async fn probe(&self, reads: &mut Reads) {
         let began = Instant::now();
         let mut read = std::pin::pin!(reads.read());
         let outcome = loop {
@@ -286,49 +318,76 @@ impl Task {
     }
 }
 
-/// Reads of one session.
+/// Reads of sessions, one after the other.
 struct Reads {
     connection: Connection,
     collection: String,
-    command: RawDocumentBuf,
+    /// Those that were there when they were last read.
+    sessions: VecDeque<Key>,
 }
 
 impl Reads {
-    /// Over a connection of its own, of any session. Without one, it is looked for all the same.
+    /// Over a connection of its own.
     async fn open(connection: &Connection, collection: &str) -> Result<Self> {
-        let connection = connection.apart()?;
-        let any = doc! {
-            "find": collection, "projection": { "_id": 1 }, "limit": 1, "singleBatch": true,
+        let (connection, collection) = (connection.apart()?, collection.to_owned());
+        let mut reads = Self { connection, collection, sessions: VecDeque::new() };
+        reads.renew().await.map(|()| reads)
+    }
+
+    /// Chooses other sessions if most of them are gone. Without any, one is looked for all the same.
+    async fn renew(&mut self) -> Result<()> {
+        if self.sessions.len() >= SESSIONS / 2 {
+            return Ok(());
+        }
+        let random = vec![
+            doc! { "$sample": { "size": SESSIONS as i32 } },
+            doc! { "$project": { "_id": 1 } },
+        ];
+        let random = doc! {
+            "aggregate": &self.collection, "pipeline": random, "cursor": {}, "maxTimeMS": LOOKING,
         };
-        let found = match connection.run("find", collection, any).await {
-            Err(error) if error.is_transient() => return Err(error),
-            // Any other id will do, such as where this one cannot be decoded.
-            found => found.unwrap_or_default(),
+        // Not every server chooses at random in this time.
+        let first = doc! {
+            "find": &self.collection, "projection": { "_id": 1 }, "limit": SESSIONS as i32,
+            "singleBatch": true, "maxTimeMS": LOOKING,
         };
-        let id = first(&found).and_then(|session| session.get("_id")).map(Key::from);
-        let filter = match id {
-            Some(id) => compared("_id", &[("$eq", &id)]),
+        for (name, command) in [("aggregate", random), ("find", first)] {
+            match self.connection.run(name, &self.collection, command).await {
+                Ok(found) => {
+                    self.sessions = first_batch(&found).iter().filter_map(id).collect();
+                    return Ok(());
+                }
+                Err(error) if error.is_transient() => return Err(error),
+                // It cannot do this, or the `_id`s cannot be decoded.
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<()> {
+        let session = self.sessions.pop_front();
+        let filter = match &session {
+            Some(id) => compared("_id", &[("$eq", id)]),
             None => rawdoc! { "_id": 0 },
         };
         let mut parts = Raw::new();
         parts.document("filter", &filter);
-        let mut command = joined(&rawdoc! { "find": collection }, &parts.done());
+        let mut command = joined(&rawdoc! { "find": &*self.collection }, &parts.done());
         command.append(cstr!("projection"), rawdoc! { "_id": 1 });
         command.append(cstr!("limit"), 1);
         command.append(cstr!("singleBatch"), true);
         command.append(cstr!("comment"), "sessionctl probe");
-        Ok(Self { connection, collection: collection.to_owned(), command })
-    }
-
-    async fn read(&self) -> Result<()> {
-        let reply = self.connection.run_raw("find", &self.collection, self.command.clone()).await?;
-        refusal(&reply).map_or(Ok::<_, Error>(()), Err)
+        let reply = self.connection.run_raw("find", &self.collection, command).await;
+        // One that is gone is not representative: that costs a look into the index alone.
+        let is_gone = reply.as_ref().is_ok_and(|reply| first_batch(reply).is_empty());
+        self.sessions.extend(session.filter(|_| !is_gone));
+        refusal(&reply?).map_or(Ok::<_, Error>(()), Err)
     }
 }
 
-fn first(reply: &Document) -> Option<&Document> {
-    let batch = reply.get_document("cursor").ok()?.get_array("firstBatch").ok()?;
-    batch.first()?.as_document()
+fn id(session: &Document) -> Option<Key> {
+    session.get("_id").map(Key::from)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use bson::RawDocument;
 use tokio::task::JoinError;
 
-use super::{Purging, lost};
-use crate::error::Result;
+use super::Purging;
+use crate::error::{Error, Result};
 use crate::model::key::Key;
 use crate::ops::purge::batch::Batch;
 use crate::ops::purge::candidates::{Candidates, Scope};
@@ -26,7 +26,7 @@ impl Purging {
             let written = archive.write(&batch);
             (archive, written)
         });
-        let Ok((archive, written)) = writing.await else { return Err(lost()) };
+        let Ok((archive, written)) = writing.await else { return Err(Error::lost_task()) };
         self.archive = Some(archive);
         let kept = candidates.retain(&written?.archived);
         Ok((candidates, kept))
@@ -58,7 +58,7 @@ impl Purging {
     ) -> Option<Batch> {
         let Ok((expected, mut batch, written)) = flight else {
             self.exact = false;
-            self.failure = Some(lost());
+            self.failure = Some(Error::lost_task());
             return None;
         };
         let Written { done, exact, took, refused, error } = written;
@@ -85,8 +85,8 @@ impl Purging {
         batch.spared = spared.map(|spared| if exact && error.is_none() { spared } else { 0 });
         batch.archived = self.purge.archive.then_some(done);
         (batch.done, batch.exact, batch.took) = (done, exact && !may_count_twice, took);
-        if self.dry && self.flights.is_empty() {
-            self.dry = false;
+        if self.exhausted && self.flights.is_empty() {
+            self.exhausted = false;
         }
         let failed = error.is_some();
         if let Some(error) = error {

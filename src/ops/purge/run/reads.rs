@@ -6,7 +6,7 @@ use super::Purging;
 use crate::error::Result;
 use crate::ops::purge::candidates::Candidates;
 use crate::ops::purge::order::Work;
-use crate::ops::purge::reading::By;
+use crate::ops::purge::reading::ReadContext;
 use crate::ops::purge::source::Source;
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
@@ -63,13 +63,17 @@ impl Purging {
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
         let most = self.gate.load(self.jobs, size).size;
         let work = Work { done: self.done, busy: self.gate.busy() };
-        let by = By { store: &self.store, purge: &self.purge, size, most, in_flight, work };
-        let read = match (self.read_ahead.take(), &mut self.source) {
-            (None, Some(source)) => source.next(by).await?,
+        let by =
+            ReadContext { store: &self.store, purge: &self.purge, size, most, in_flight, work };
+        let read = match (self.read_ahead.pop_front(), &mut self.source) {
+            (None, Some(source)) => {
+                let _reading = self.gate.reading();
+                source.next(by).await?
+            }
             (read_ahead, _) => read_ahead,
         };
         Ok(read.map(|mut candidates| {
-            self.read_ahead = candidates.split_off(most as usize);
+            self.read_ahead.extend(candidates.split_off(most as usize));
             candidates
         }))
     }

@@ -152,6 +152,10 @@ impl Batches<'_> {
                 note("warning", &walk(how));
             }
         };
+        // It may have been found out after the last batch.
+        if !out_of_reach_said {
+            out_of_reach(purging.latency().as_ref()).iter().for_each(|text| note("warning", text));
+        }
         progress.finish();
         report.refused = report.refused.max(refused_before);
         report.took += started.elapsed();
