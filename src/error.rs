@@ -384,6 +384,11 @@ impl Error {
         }
     }
 
+    /// A task of ours panicked; its message was printed.
+    pub(crate) fn lost_task() -> Self {
+        Self::Unsupported("an internal task panicked".to_owned())
+    }
+
     /// Whether it is certain that no part of the command was carried out: it was never sent, or the
     /// server rejected it before it began.
     pub(crate) fn is_refusal(&self) -> bool {

@@ -117,7 +117,7 @@ impl Store {
         let user = user.to_owned();
         let task = tokio::spawn(in_span(async move { self.destroy_of(&user, only, kept).await }));
         // It panicked, and its message was printed.
-        let lost = |_| Err(Error::Unsupported("an internal task panicked".to_owned()));
+        let lost = |_| Err(Error::lost_task());
         task.await.unwrap_or_else(lost)
     }
 

@@ -69,7 +69,7 @@ pub(crate) async fn decode<T: Send + 'static>(
                 }
             }
             // It panicked, and its message was printed.
-            Some(Err(_)) => return Err(Error::Unsupported("a batch was lost".into())),
+            Some(Err(_)) => return Err(Error::lost_task()),
             None => return Ok(()),
         }
     }

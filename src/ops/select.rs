@@ -209,7 +209,7 @@ impl<T: Send + 'static> Judging<T> {
         }
         let Some((bytes, flight)) = self.flights.pop_front() else { return Ok(None) };
         // One of our tasks panicked, and its message was printed.
-        let lost = |_| Error::Unsupported("an internal task panicked".into());
+        let lost = |_| Error::lost_task();
         let judged = flight.await.map_err(lost)?;
         self.in_flight.remove(bytes);
         Ok(Some(judged))

@@ -1,4 +1,5 @@
-//! A connection to a MongoDB deployment: the server's clock, and commands.
+//! A connection to a MongoDB deployment: how it is opened, and how each command waits for its reply. The
+//! commands themselves are in this folder, `server/cursor.rs` reads, and `server/clocks.rs` asks for the time.
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +46,7 @@ pub const MOST_IN_FLIGHT: u32 = 64;
 const ADMIN: &str = "admin";
 /// The `maxTimeMS` of reads, one day, which replaces the server's default limit.
 pub(super) const LONGEST_READ_MS: i64 = 86_400_000;
-/// The same.
+/// [`LONGEST_READ_MS`] as a duration.
 pub(crate) const LONGEST_READ: Duration = Duration::from_millis(LONGEST_READ_MS as u64);
 
 /// A connection to one database of a MongoDB deployment.

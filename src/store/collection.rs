@@ -1,5 +1,6 @@
 //! A store: one collection, the layout of its sessions and the connection to them. The other files
-//! of this folder read sessions, look up typed ids, and write sessions.
+//! of this folder read sessions, look up typed ids, and write sessions. What operators do (`purge`, `plan`,
+//! `parts`, `ranked`) is in `impl Store` blocks of `ops`, and what applications do in those of `app`.
 
 use std::fmt;
 use std::sync::Arc;

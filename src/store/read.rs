@@ -150,7 +150,7 @@ impl Store {
         self.find(Filter::default(), &newest, Some(doc! { "_id": 1 }), READ_BATCH).await
     }
 
-    /// Reads in storage order, without a sort.
+    /// Reads without a sort: in the order of the index that the server chooses, or as documents are stored.
     async fn find(
         &self,
         filter: Filter,

@@ -133,7 +133,7 @@ impl Store {
             Ok(done)
         }));
         // It panicked, and its message was printed.
-        let lost = |_| Err(Error::Unsupported("an internal task panicked".to_owned()));
+        let lost = |_| Err(Error::lost_task());
         task.await.unwrap_or_else(lost)
     }
 

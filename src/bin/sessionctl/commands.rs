@@ -1,4 +1,5 @@
-//! The commands: one file each, with its arguments, its work and its rows.
+//! The commands: one file each, with its arguments, its work and its rows. `purge`, `expire` and `fix` share
+//! their work, which is in `apply`.
 
 use clap::{ArgMatches, Subcommand};
 
@@ -235,6 +236,7 @@ async fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Collections(_) => reading(context, collections::run(context)).await,
         Command::Demo(args) => demo::run(context, args).await,
         Command::Layouts(_) => reading(context, layouts::draft(context)).await,
+        // They need no server, so `run` has done them already.
         Command::Audit(_) | Command::Completions(_) | Command::Deploy(_) | Command::Help(_) => {
             Ok(Exit::Done)
         }

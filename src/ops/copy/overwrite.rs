@@ -108,8 +108,7 @@ impl Writer {
             let both = all.into_iter().zip(archived);
             Ok(both.filter_map(|(one, is_archived)| is_archived.then_some(one)).collect::<Vec<_>>())
         });
-        let lost = || Error::Unsupported("a batch was lost".into());
-        let all: Vec<T> = writing.await.unwrap_or_else(|_| Err(lost()))?;
+        let all: Vec<T> = writing.await.unwrap_or_else(|_| Err(Error::lost_task()))?;
         written.kept += (before - all.len()) as u64;
         Ok(all)
     }

@@ -70,7 +70,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         // driver's future must not be dropped, so it runs in a separate task.
         let begin = tokio::spawn(begin(target.clone()));
         let Some(began) = guard.over.run_until_cancelled(begin).await else { return Ok(None) };
-        let began = began.unwrap_or_else(|_| Err(lost()));
+        let began = began.unwrap_or_else(|_| Err(Error::lost_task()));
         let started = Instant::now();
         let (store, now) = match began {
             Ok(began) => began,
@@ -212,11 +212,6 @@ async fn begin(target: Target) -> Result<(Store, DateTime)> {
     let store = target.store().await?;
     let now = store.primary_now().await?;
     Ok((store, now))
-}
-
-/// One of our tasks panicked, and has printed the reason.
-pub(super) fn lost() -> Error {
-    Error::Unsupported("an internal task panicked".into())
 }
 
 fn is_empty(error: &Error) -> bool {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
-use super::pass::{SweepRun, SweepState, lost};
+use super::pass::{SweepRun, SweepState};
 use super::schedule::Schedule;
 use super::settings::{Control, Sweep, Target};
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
             let Some(looked) = guard.over.run_until_cancelled(looking).await else {
                 return Ok(false);
             };
-            let pause = match looked.unwrap_or_else(|_| Err(lost())) {
+            let pause = match looked.unwrap_or_else(|_| Err(Error::lost_task())) {
                 Ok(()) => return Ok(true),
                 Err(error) if self.sweep.once => return Err(error),
                 Err(error @ Error::NoCollection { .. }) => {

@@ -93,7 +93,7 @@ pub struct Typed<'a> {
 }
 
 impl Typed<'_> {
-    /// Runs the command.
+    /// Runs the command. `preparing` is its own way to a job, a future so that a signal can end it.
     pub async fn run(
         &self,
         context: &Context,
@@ -180,7 +180,7 @@ impl Typed<'_> {
         context.finish(HEADER, report.row(), &report.sentence(), outcome)
     }
 
-    /// `purge` as it was typed. Its sessions are counted if the question shows their number. They
+    /// The job of `purge`, as it was typed. Its sessions are counted if the question shows their number. They
     /// are also counted if a user is selected, to find out before the first write whether the user
     /// has sessions elsewhere.
     pub async fn job(

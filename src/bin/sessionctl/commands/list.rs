@@ -211,7 +211,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let full_ids = context.global.full_ids;
     let more_columns = More::of(&columns, store.namespace());
     let rows = rows.now(now);
-    // With a limit, only the printer knows which rows are printed.
+    // Without one, the reading threads write the text of the rows themselves. With a limit, and in a table,
+    // rows are passed on: only the printer knows which are printed, and how wide.
     let form = (limit == 0).then(|| rows.form());
     let add = {
         let (layouts, more) = (store.layouts().clone(), more_columns.clone());

@@ -1,4 +1,4 @@
-//! The only writer of stderr: errors, hints, warnings, a daemon's log, and the exit codes.
+//! What is written to stderr, except for questions, bars and the help: errors, hints, warnings, a daemon's log, and the exit codes.
 //!
 //! An error is one sentence and at most one hint. Writing never panics: with a closed stderr, the
 //! exit code remains.

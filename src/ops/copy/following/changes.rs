@@ -112,8 +112,7 @@ impl Following {
     }
 
     fn landed(&mut self, written: Option<Written>) -> Result<Copied> {
-        let lost = || Error::Unsupported("a batch was lost".into());
-        let Some(mut written) = written else { return Err(lost()) };
+        let Some(mut written) = written else { return Err(Error::lost_task()) };
         self.changes.add(written.take_changes());
         let Written {
             copied, replaced, removed, unchanged, kept, ended, exact, took, error, ..

@@ -98,7 +98,8 @@ async fn prepare(
     let selection = Selection { cutoff, ..selected.selection };
     let selection = context.ranked(&full_action, &store, selection).await?;
     let purge = Purge::new(selection, action);
-    // Fails at once if the store ignores the expiry, so that ending a session cannot work.
+    // Starts nothing: it fails here, before the question, if the store ignores the expiry, so that ending a
+    // session cannot work.
     store
         .purge(purge.clone(), context.signals.asked.clone())
         .map_err(|error| cannot(verb, &full_action, &error))?;
