@@ -1,5 +1,6 @@
 //! Resolves typed ids to sessions: a whole id, or a prefix that only one session
-//! has. A prefix is a range of strings or of `ObjectId`s, never a regular expression.
+//! has. A prefix is a range of strings or of `ObjectId`s, never a regular expression. Where the id is
+//! not `_id`, several documents may have it: they are one session, and all are found.
 
 use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
@@ -8,7 +9,7 @@ use bson::{Bson, Document, doc, oid::ObjectId};
 use futures_util::StreamExt as _;
 
 use super::collection::Store;
-use super::prefixes::{LEAST_PREFIX, Longest, is_short, object_id_range};
+use super::prefixes::{LEAST_PREFIX, Longest, Matches, add, is_short, object_id_range};
 use crate::error::{Error, Result};
 use crate::model::filter::{all, escaped};
 use crate::model::key::Key;
@@ -91,17 +92,17 @@ impl Resolver<'_> {
             let mut rest = Vec::new();
             for text in chunk {
                 match exact.get(text) {
-                    Some(key) => drop(self.keys.insert(key.clone())),
+                    Some(keys) => self.keys.extend(keys.iter().cloned()),
                     None => rest.push(text.as_str()),
                 }
             }
             for (text, matches) in self.by_prefix(&rest).await? {
-                match matches.as_slice() {
-                    [] => {
+                match matches.len() {
+                    0 => {
                         self.unknown += 1;
                         unknown(text);
                     }
-                    [key] => drop(self.keys.insert(key.clone())),
+                    1 => self.keys.extend(matches.into_values().flatten()),
                     _ if self.ambiguous.len() < NAMED => self.ambiguous.push(shorten_prefix(text)),
                     _ => {}
                 }
@@ -118,13 +119,13 @@ impl Resolver<'_> {
     }
 
     /// For each of these texts, at most two sessions whose ids begin with it.
-    async fn by_prefix<'t>(&mut self, texts: &[&'t str]) -> Result<Vec<(&'t str, Vec<Key>)>> {
+    async fn by_prefix<'t>(&mut self, texts: &[&'t str]) -> Result<Vec<(&'t str, Matches)>> {
         let (mut found, mut single) = (Vec::new(), texts.to_vec());
         if texts.len() >= MANY && self.store.layouts.share_ids() {
             self.longest.look(self.store, self.unknown).await?;
             let (possible, too_long): (Vec<_>, Vec<_>) =
                 single.into_iter().partition(|text| self.longest.may_be_prefix(text));
-            found.extend(too_long.into_iter().map(|text| (text, Vec::new())));
+            found.extend(too_long.into_iter().map(|text| (text, Matches::new())));
             let together;
             (together, single) = self.store.by_prefixes(&possible).await?;
             found.extend(together);
@@ -132,7 +133,7 @@ impl Resolver<'_> {
         for text in single {
             let matches = match self.store.prefix_filter(before_invalid(text)).await? {
                 Some(filter) => self.store.some_ids(filter, text).await?,
-                None => Vec::new(),
+                None => Matches::new(),
             };
             found.push((text, matches));
         }
@@ -147,14 +148,14 @@ fn before_invalid(text: &str) -> &str {
 }
 
 impl Store {
-    /// The `_id`s of sessions whose whole id was typed.
-    async fn exact(&self, typed: &[String]) -> Result<BTreeMap<String, Key>> {
+    /// The `_id`s of the documents whose whole id was typed.
+    async fn exact(&self, typed: &[String]) -> Result<BTreeMap<String, Vec<Key>>> {
         let named = self.layouts.each(|layout| {
             let values: Vec<Bson> = typed.iter().flat_map(|text| values_of(layout, text)).collect();
             doc! { &layout.id.path: { "$in": values } }
         });
         let filter = all(vec![named, self.layouts.membership()]);
-        let mut exact = BTreeMap::new();
+        let mut exact = BTreeMap::<_, Vec<Key>>::new();
         let mut batches = self.read_for_ids(filter).await?;
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
@@ -162,9 +163,9 @@ impl Store {
                 let layout = self.layouts.of(document);
                 let full = layout.id_of(document).full();
                 if let Some(own) = full.strip_prefix(&layout.id.prefix) {
-                    exact.insert(own.to_owned(), key.clone());
+                    exact.entry(own.to_owned()).or_default().push(key.clone());
                 }
-                exact.insert(full, key);
+                exact.entry(full).or_default().push(key);
             }
         }
         Ok(exact)
@@ -187,7 +188,7 @@ impl Store {
 
     /// At most two sessions whose ids begin with this prefix. Fewer than eight characters are
     /// accepted only if they are at least the short form of a short id.
-    async fn some_ids(&self, filter: Document, text: &str) -> Result<Vec<Key>> {
+    async fn some_ids(&self, filter: Document, text: &str) -> Result<Matches> {
         let typed = text.chars().count();
         let short = (typed < LEAST_PREFIX)
             .then(|| self.layouts.each(|layout| is_short(layout, 2 * typed + 1)));
@@ -195,7 +196,7 @@ impl Store {
         let filter = short.into_iter().fold(filter, |filter, short| all(vec![filter, short]));
         let filter = all(vec![filter, self.layouts.membership()]);
         let mut batches = self.read_for_ids(filter).await?;
-        let mut keys = Vec::new();
+        let mut matches = Matches::new();
         while let Some(batch) = batches.next().await? {
             for document in documents(&batch) {
                 let layout = self.layouts.of(document);
@@ -210,13 +211,13 @@ impl Store {
                         continue;
                     }
                 }
-                keys.extend(Key::of(document));
-                if keys.len() > 1 {
-                    return Ok(keys);
+                add(&mut matches, layout, document);
+                if matches.len() > 1 {
+                    return Ok(matches);
                 }
             }
         }
-        Ok(keys)
+        Ok(matches)
     }
 }
 

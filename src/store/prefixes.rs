@@ -1,8 +1,8 @@
 //! Looks up many prefixes together, because a round trip for each would be slow.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use bson::{Bson, Document, Regex, doc, oid::ObjectId};
+use bson::{Bson, Document, RawDocument, Regex, doc, oid::ObjectId};
 
 use super::collection::Store;
 use crate::error::Result;
@@ -68,8 +68,20 @@ impl Longest {
     }
 }
 
+/// The `_id`s of the documents of each session, by the session's id.
+pub(super) type Matches = BTreeMap<Key, BTreeSet<Key>>;
+
+/// Adds a document to its session. A third session is left out: two are enough to be ambiguous.
+pub(super) fn add(matches: &mut Matches, layout: &Layout, document: &RawDocument) {
+    let Some(key) = Key::of(document) else { return };
+    let id = Key::at(document, &layout.id.path).unwrap_or_else(|| key.clone());
+    if matches.len() < 2 || matches.contains_key(&id) {
+        matches.entry(id).or_default().insert(key);
+    }
+}
+
 /// Prefixes with their sessions, and prefixes that must be looked up one by one.
-type Sorted<'t> = (Vec<(&'t str, Vec<Key>)>, Vec<&'t str>);
+type Sorted<'t> = (Vec<(&'t str, Matches)>, Vec<&'t str>);
 
 impl Store {
     /// For each of these texts, at most two sessions whose ids begin with it.
@@ -96,7 +108,7 @@ impl Store {
     }
 
     /// The same in one query, in order. `None` if too many sessions match.
-    async fn together(&self, texts: &[&str], is_of_short: bool) -> Result<Option<Vec<Vec<Key>>>> {
+    async fn together(&self, texts: &[&str], is_of_short: bool) -> Result<Option<Vec<Matches>>> {
         let layout = self.layout();
         let (path, prefix, types) = (&layout.id.path, &layout.id.prefix, &layout.id.types);
         let mut places: HashMap<String, Vec<usize>> = HashMap::new();
@@ -127,7 +139,7 @@ impl Store {
             filter = all(vec![filter, is_short(layout, 2 * LEAST_PREFIX - 1)]);
         }
         let lengths: HashSet<usize> = places.keys().map(String::len).collect();
-        let mut found = vec![Vec::new(); texts.len()];
+        let mut found = vec![Matches::new(); texts.len()];
         let mut read = 0;
         let mut batches = self.read_for_ids(filter).await?;
         while let Some(batch) = batches.next().await? {
@@ -135,13 +147,12 @@ impl Store {
                 read += 1;
                 let id = layout.id_of(document);
                 let (full, short) = (id.full(), id.short().chars().count());
-                let Some(key) = Key::of(document) else { continue };
                 for length in &lengths {
                     let place = full.get(..*length).and_then(|text| places.get(text));
                     for at in place.into_iter().flatten() {
                         let is_enough = !is_of_short || texts[*at].chars().count() >= short;
-                        if is_enough && found[*at].len() < 2 && !found[*at].contains(&key) {
-                            found[*at].push(key.clone());
+                        if is_enough {
+                            add(&mut found[*at], layout, document);
                         }
                     }
                 }

@@ -165,7 +165,10 @@ impl Store {
 
     /// The `_id`s of the session `id`, from the primary: without a unique index on the id, there may
     /// be several.
-    pub(crate) async fn keys_of(&self, id: &str) -> Result<Vec<Key>> {
+    ///
+    /// # Errors
+    /// If the server refuses the command or cannot be reached.
+    pub async fn keys_of(&self, id: &str) -> Result<Vec<Key>> {
         let mut batches = self.clone().on_primary().read_ids(self.named(id), &[], 100).await?;
         let mut keys = Vec::new();
         while let Some(batch) = batches.next().await? {

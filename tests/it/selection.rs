@@ -3,7 +3,7 @@
 use bson::{doc, oid::ObjectId};
 use serde_json::Value;
 
-use crate::support::{Db, at, connect_mongo, long_id, with};
+use crate::support::{Db, at, connect_mongo, flask, long_id, now, session, with};
 
 /// Sessions that begin with these, of 32 characters.
 fn sessions(names: &[&str]) -> Db {
@@ -85,6 +85,41 @@ fn a_whole_id_that_begins_another_is_not_ambiguous() {
     );
     let run = db.sessionctl(&["list", "--full-ids", "-o", "json", "alpha-one"]).exits(0);
     assert_eq!(ids(&run.json()), ["alpha-one"]);
+}
+
+/// Nothing but a unique index prevents two requests at once from writing the same session twice.
+#[test]
+fn all_documents_with_the_same_id_are_one_session() {
+    let (id, other) = (long_id("twice-"), long_id("other-"));
+    let numbered: Vec<String> = (0..20).map(|number| format!("twenty{number:02}")).collect();
+    let prefixes: Vec<&str> = numbered.iter().map(String::as_str).collect();
+    let stored = format!("session:{id}");
+    // Many prefixes are looked up together.
+    for typed in [&[&*id][..], &[&*stored], &["twice-00"], &prefixes] {
+        let db = Db::new();
+        let named: Vec<_> = match typed.len() {
+            1 => vec![id.clone()],
+            _ => numbered.iter().map(|name| long_id(name)).collect(),
+        };
+        let both = named.iter().flat_map(|id| [flask(id, at(600)), flask(id, at(700))]);
+        db.insert("sessions", both.chain([flask(&other, at(600))]));
+        let found = db.sessionctl(&[&["inspect", "-o", "json"], typed].concat()).exits(0).json();
+        assert_eq!(found.as_array().unwrap().len(), 2 * typed.len(), "{typed:?}");
+        let spared = ["list", "-o", "json", "--live", "--except", typed[0]];
+        let spared = db.sessionctl(&spared).exits(0).json();
+        assert_eq!(spared.as_array().unwrap().len(), 2 * typed.len() - 1, "{typed:?}");
+        db.sessionctl(&[&["purge", "--yes"], typed].concat()).exits(0);
+        let left = db.find("sessions", doc! {});
+        assert_eq!(left.len(), 1, "{typed:?}");
+        assert_eq!(left[0].get_str("id").unwrap(), format!("session:{other}"));
+    }
+    let db = Db::new();
+    let of = |id: &str| session("express-mongodb-legacy", id, at(600));
+    db.insert("sessions", [of(&id), of(&id), of(&other)]);
+    db.sessionctl(&["expire", &id, "--yes"]).exits(0);
+    let over = db.find("sessions", doc! { "expires": { "$lt": now() } });
+    let over: Vec<_> = over.iter().map(|one| one.get_str("sid").unwrap()).collect();
+    assert_eq!(over, [&*id, &*id]);
 }
 
 #[test]

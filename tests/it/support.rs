@@ -12,7 +12,7 @@ mod tool;
 mod waiting;
 
 pub use database::Db;
-pub use documents::{LAYOUTS, at, connect_mongo, long_id, now, session, with};
+pub use documents::{LAYOUTS, at, connect_mongo, flask, long_id, now, session, with};
 pub use program::Program;
 pub use run::Run;
 pub use running::Running;

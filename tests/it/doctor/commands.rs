@@ -13,7 +13,7 @@ use sessionctl::mongod::{Mongod, Options};
 use super::*;
 use crate::clock::with_clock;
 use crate::stores::quiet_uri;
-use crate::support::{own_server, type_on_terminal};
+use crate::support::{flask, own_server, type_on_terminal};
 
 const THIRD: &str = "CCCCCCCCCCCCCCCCCCCCCC";
 const DAY: i64 = 86_400;
@@ -136,11 +136,6 @@ fn typed(fault: &Fault, line: &str) -> Run {
     let uri = fault.uri.as_ref().unwrap_or(&fault.db.uri);
     let program = Program::shell(line).env("SESSIONCTL_URI", uri).env("PATH", &path);
     type_on_terminal(program, line, &format!("{}.sessions", fault.db.name), &fault.prompts)
-}
-
-fn flask(id: &str, expires: bson::DateTime) -> Document {
-    let val = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0x80] };
-    doc! { "id": format!("session:{id}"), "val": val, "expiration": expires }
 }
 
 /// A session whose expiry is a number, which no TTL index acts on.

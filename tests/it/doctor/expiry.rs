@@ -3,7 +3,7 @@
 use sessionctl::mongod::Options;
 
 use super::*;
-use crate::support::{LONG, eventually, milliseconds, own_server};
+use crate::support::{LONG, eventually, flask, milliseconds, own_server};
 
 const DAY: i64 = 86_400;
 
@@ -241,10 +241,6 @@ fn what_the_server_does_not_delete_in_spite_of_an_index_is_found() {
 #[test]
 fn where_the_store_does_not_look_at_the_expiry_it_says_who_still_logs_in() {
     let db = Db::new();
-    let flask = |id: &str, expires| {
-        let val = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0x80] };
-        doc! { "id": format!("session:{id}"), "val": val, "expiration": expires }
-    };
     db.insert("sessions", [flask(LIVE, at(600)), flask(OTHER, at(-60))]);
     let found = finds(&db, "expiry-check", "fail", "stay logged in until");
     assert_eq!(mend(&db, &found), "sessionctl purge --expired -d DB -c sessions");

@@ -30,6 +30,12 @@ pub fn connect_mongo(id: &str, expires: impl Into<Bson>) -> Document {
     doc! { "_id": id, "expires": expires, "session": format!("{{{cookie},\"userId\":42}}") }
 }
 
+/// A session as Flask-Session writes it. Its id is not the `_id`, and need not be unique.
+pub fn flask(id: &str, expires: DateTime) -> Document {
+    let val = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0x80] };
+    doc! { "id": format!("session:{id}"), "val": val, "expiration": expires }
+}
+
 /// A session as the store of `layout` writes it.
 pub fn session(layout: &str, id: &str, expires: impl Into<Bson>) -> Document {
     let expires = expires.into();

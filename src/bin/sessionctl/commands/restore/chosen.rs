@@ -175,11 +175,13 @@ struct Named {
     lengths: BTreeSet<usize>,
 }
 
-/// The sessions that an id may name.
+/// The documents of the sessions that an id may name. Where the id is not `_id`, several documents may
+/// have it.
 #[derive(Debug, Default)]
 struct Matches {
-    whole: Option<Key>,
-    beginning: HashSet<Key>,
+    whole: HashSet<Key>,
+    /// By their ids.
+    beginning: HashMap<Key, HashSet<Key>>,
 }
 
 struct Resolved {
@@ -202,19 +204,19 @@ impl Named {
         let (Some(key), Some(id)) = (Key::of(document), Key::at(document, &layout.id.path)) else {
             return;
         };
-        let Some(id) = id.bson() else { return };
-        let whole = SessionId::new(id, &layout.id.prefix).full();
+        let Some(value) = id.bson() else { return };
+        let whole = SessionId::new(value, &layout.id.prefix).full();
         let own = whole.strip_prefix(&*layout.id.prefix).unwrap_or(&whole);
         for text in [&*whole, own] {
             if let Some(met) = self.typed.get_mut(text) {
-                met.whole = Some(key.clone());
+                met.whole.insert(key.clone());
             }
             for length in self.lengths.range(..text.len()) {
                 if let Some(met) = text.get(..*length).and_then(|begin| self.typed.get_mut(begin))
                     // Two are enough to know that it is ambiguous.
-                    && met.beginning.len() < 2
+                    && (met.beginning.len() < 2 || met.beginning.contains_key(&id))
                 {
-                    met.beginning.insert(key.clone());
+                    met.beginning.entry(id.clone()).or_default().insert(key.clone());
                 }
             }
         }
@@ -224,14 +226,14 @@ impl Named {
         let mut resolved = Resolved { keys: HashSet::new(), unknown: 0 };
         let mut ambiguous = Vec::new();
         for (id, Matches { whole, beginning }) in self.typed {
-            match (whole, beginning.len()) {
-                (Some(key), _) => drop(resolved.keys.insert(key)),
-                (None, 0) => {
+            match (whole.is_empty(), beginning.len()) {
+                (false, _) => resolved.keys.extend(whole),
+                (true, 0) => {
                     resolved.unknown += 1;
                     unknown(&id);
                 }
-                (None, 1) => resolved.keys.extend(beginning),
-                (None, _) => ambiguous.push(sessionctl::session::shorten(&id)),
+                (true, 1) => resolved.keys.extend(beginning.into_values().flatten()),
+                (true, _) => ambiguous.push(sessionctl::session::shorten(&id)),
             }
         }
         match ambiguous.is_empty() {

@@ -1,4 +1,4 @@
-//! Logs out one session, with a purge of its `_id` that repeats the user named in the question.
+//! Logs out one session, with a purge of its documents that repeats the user named in the question.
 
 use std::sync::Arc;
 
@@ -48,14 +48,22 @@ impl LogOut {
         let user = line.session.user.clone();
         let query = Query { users: user.clone().map(Into::into), ..Query::default() };
         let selection = Selection::new(query, now);
-        let selection = Selection { keys: Some(vec![line.key.clone()]), ..selection };
+        let id = line.session.id.full();
+        let mut keys = vec![line.key.clone()];
+        if store.layouts().iter().any(|layout| layout.id.path != "_id") {
+            // The store would find another document of the same session.
+            let others = store.keys_of(&id).await.doing(&action)?;
+            keys.extend(others.into_iter().filter(|key| *key != line.key));
+        }
+        let documents = keys.len() as u64;
+        let selection = Selection { keys: Some(keys), ..selection };
         let purge = Purge::new(selection, store.way_out(now));
         let is_deleted = purge.action == Action::Delete;
-        let ids = vec![line.session.id.full()];
+        let ids = vec![id];
         let user = user.into_iter().collect();
         let typed = SelectionArgs { ids, user, ..SelectionArgs::default() };
         let mut job = Job::new(store.clone(), purge, written(&typed, now), action.clone());
-        job.report.matched = Some(1);
+        job.report.matched = Some(documents);
         // The view owns the screen, so there is no progress bar.
         let quiet = true;
         let control = Control::none(job.purge.pace, &self.signals, quiet);
