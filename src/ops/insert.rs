@@ -139,6 +139,17 @@ impl Inserter {
         }
     }
 
+    /// Those of `keys` that the collection has in this field, with retries.
+    pub(crate) async fn find(&self, field: &str, keys: &[Key]) -> Result<HashSet<Key>> {
+        let mut retries = Retries::default();
+        loop {
+            match self.there(field, keys, None).await {
+                Ok(there) => return Ok(there),
+                Err(error) => retries.pause(&self.cancel, error).await?,
+            }
+        }
+    }
+
     /// Those of `keys` that the collection has in this field.
     async fn there(
         &self,

@@ -76,7 +76,6 @@ pub struct Restoring<I> {
     batches: Batches<I>,
     batch_size: u32,
     only_present: bool,
-    layouts: Option<Layouts>,
     /// The documents of the last batch, if requested.
     reported: Option<Vec<RawDocumentBuf>>,
     /// Whether texts are compared by a collation, once that matters.
@@ -102,11 +101,14 @@ impl Connection {
         E: Into<Entry>,
     {
         Restoring {
-            place: Place { connection: self.clone(), collection: collection.to_owned() },
+            place: Place {
+                connection: self.clone(),
+                collection: collection.to_owned(),
+                layouts: None,
+            },
             batches: Batches::new(entries.into_iter(), batch_size.max(1)),
             batch_size: batch_size.max(1),
             only_present: false,
-            layouts: None,
             reported: None,
             collated: None,
             total: Restored::NONE,
@@ -132,11 +134,13 @@ where
         self
     }
 
-    /// The layouts of the sessions. They tell which sessions are live after a fix: one of these that is
-    /// gone was ended since, and is not inserted. Without them, none that is gone is inserted.
+    /// The layouts of the sessions. They tell by which field a store finds a session: one that the
+    /// collection has under another `_id` is not inserted. They also tell which sessions are live after a
+    /// fix: one of these that is gone was ended since, and is not inserted. Without them, none that is gone
+    /// is inserted.
     #[must_use]
     pub fn layouts(mut self, layouts: Option<Layouts>) -> Self {
-        self.layouts = layouts;
+        self.place.layouts = layouts;
         self
     }
 
@@ -200,7 +204,7 @@ where
         self.gate.begin(restored.read);
         let outcome = match &batch.change {
             None if self.only_present => self.leave_out(&batch.documents, &mut restored).await,
-            None => self.insert(&batch.documents, &mut restored).await,
+            None => self.insert(batch.documents, &mut restored).await,
             Some(change) => self.undo(change, batch.documents, &mut restored).await,
         };
         self.gate.end(restored.read, restored.read, began.elapsed());
@@ -232,20 +236,27 @@ where
         Ok(Some(restored))
     }
 
+    /// Counts what the collection has, and what it does not.
     async fn leave_out(&self, batch: &[RawDocumentBuf], restored: &mut Restored) -> Result<()> {
-        let keys: Vec<_> = batch.iter().filter_map(|document| Key::of(document)).collect();
-        restored.skipped = self.place.count(&keys).await?;
+        let is_taken = self.place.are_taken(batch.iter(), &self.cancel).await?;
+        let free = batch.iter().zip(&is_taken).filter(|(_, is_taken)| !**is_taken);
+        let keys: Vec<_> = free.filter_map(|(document, _)| Key::of(document)).collect();
+        let taken = (batch.len() - keys.len()) as u64;
+        restored.skipped = taken + self.place.count(&keys).await?;
         restored.absent = restored.read.saturating_sub(restored.skipped);
         Ok(())
     }
 
-    async fn insert(&self, batch: &[RawDocumentBuf], restored: &mut Restored) -> Result<()> {
-        let (done, outcome) = self.place.inserter(&self.cancel).insert(batch).await;
+    async fn insert(&self, mut batch: Vec<RawDocumentBuf>, restored: &mut Restored) -> Result<()> {
+        let mut is_taken = self.place.are_taken(batch.iter(), &self.cancel).await?.into_iter();
+        batch.retain(|_| is_taken.next() != Some(true));
+        let taken = restored.read - batch.len() as u64;
+        let (done, outcome) = self.place.inserter(&self.cancel).insert(&batch).await;
         restored.inserted = done.inserted;
         restored.exact &= done.exact;
         restored.skipped = match &outcome {
             Ok(()) => restored.read.saturating_sub(restored.inserted),
-            Err(_) => done.taken.len() as u64,
+            Err(_) => taken + done.taken.len() as u64,
         };
         outcome
     }

@@ -9,7 +9,7 @@ use sessionctl::archive::Archive;
 use sessionctl::mongod::Options;
 use tempfile::TempDir;
 
-use crate::support::{Db, at, connect_mongo, eventually, own_server};
+use crate::support::{Db, at, connect_mongo, eventually, flask, long_id, own_server};
 
 #[test]
 fn what_inspect_prints_raw_is_restored_from_stdin() {
@@ -135,6 +135,79 @@ fn a_session_that_exists_is_left_as_it_is() {
     let report = db.sessionctl(&arguments).exits(0).json();
     assert_eq!((&report["restored"], &report["skipped"]), (&0.into(), &25.into()), "{report}");
     assert_eq!(db.count("sessions", doc! {}), 26);
+}
+
+/// Deletes all sessions, and writes down that this one's browser came back: its store, which found
+/// nothing, wrote a new document.
+fn comes_back(db: &Db, session: Document) -> Vec<Document> {
+    db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+    db.insert("sessions", [session]);
+    db.find("sessions", doc! {})
+}
+
+#[test]
+fn a_session_whose_id_exists_under_another_object_id_is_skipped() {
+    let ids = ["one", "two", "three"].map(long_id);
+    for (is_unique, size) in [(false, "1"), (true, "1"), (false, "10"), (true, "10")] {
+        let db = Db::new();
+        if is_unique {
+            db.create_index(
+                "sessions",
+                doc! { "key": { "id": 1 }, "name": "id_1", "unique": true },
+            );
+        }
+        db.insert("sessions", ids.each_ref().map(|id| flask(id, at(600))));
+        let archived = Archived::new("a.bson", &[&stored(&db, "sessions")]);
+        let back = comes_back(&db, flask(&ids[0], at(900)));
+        let restore = ["restore", archived.path(), "--batch-size", size, "-o", "json"];
+        let dry = db.sessionctl(&[&restore[..], &["--dry-run"]].concat()).exits(0).json();
+        assert_eq!((&dry["to_restore"], &dry["skipped"]), (&2.into(), &1.into()), "{dry}");
+        for (restored, skipped) in [(2, 1), (0, 3)] {
+            let report = db.sessionctl(&[&restore[..], &["--yes"]].concat()).exits(0).json();
+            assert_eq!(report["restored"], restored, "{is_unique} {report}");
+            assert_eq!(report["skipped"], skipped, "{is_unique} {report}");
+            assert_eq!(db.count("sessions", doc! {}), 3);
+            assert_eq!(db.find("sessions", doc! { "id": back[0].get_str("id").unwrap() }), back);
+        }
+    }
+}
+
+#[test]
+fn of_an_archived_session_with_two_documents_the_first_is_restored() {
+    for size in ["1", "10"] {
+        let db = Db::new();
+        let [one, two] = ["one", "two"].map(long_id);
+        let sessions = [flask(&one, at(600)), flask(&one, at(700)), flask(&two, at(600))];
+        db.insert("sessions", sessions);
+        let documents = stored(&db, "sessions");
+        let archived = Archived::new("a.bson", &[&documents]);
+        let restore = ["restore", archived.path(), "-c", "again", "-o", "json"];
+        let more = ["--batch-size", size, "--yes"];
+        let report = db.sessionctl(&[&restore[..], &more].concat()).exits(0).json();
+        assert_eq!((&report["restored"], &report["skipped"]), (&2.into(), &1.into()), "{report}");
+        assert!(stored(&db, "again") == [documents[0].clone(), documents[2].clone()]);
+        // A selection means both documents, too.
+        let report = db.sessionctl(&[&restore[..], &["--except", &one, "--dry-run"]].concat());
+        assert_eq!(report.exits(0).json()["read"], 1);
+        let report = db.sessionctl(&[&restore[..], &["one00000", "--dry-run"]].concat());
+        assert_eq!(report.exits(0).json()["read"], 2);
+    }
+}
+
+/// By a collation, an id may be taken that has other bytes.
+#[test]
+fn an_id_that_the_unique_index_on_it_keeps_out_exists_already() {
+    let db = Db::new();
+    let ids = ["one", "two"].map(long_id);
+    db.insert("sessions", ids.each_ref().map(|id| flask(id, at(600))));
+    let archived = Archived::new("a.bson", &[&stored(&db, "sessions")]);
+    let collation = doc! { "locale": "en", "strength": 2 };
+    let index = doc! { "key": { "id": 1 }, "name": "id_1", "unique": true, "collation": collation };
+    db.create_index("sessions", index);
+    comes_back(&db, flask(&ids[0].to_uppercase(), at(900)));
+    let restore = ["restore", archived.path(), "--yes", "-o", "json"];
+    let report = db.sessionctl(&restore).exits(0).json();
+    assert_eq!((&report["restored"], &report["skipped"]), (&1.into(), &1.into()), "{report}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sessionctl::archive::{Archive, Reader};
 use tempfile::TempDir;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, Program, at, connect_mongo, eventually, long_id, with};
+use crate::support::{Db, Program, at, connect_mongo, eventually, long_id, session, with};
 
 /// What is in the collection, byte by byte, in the order of the `_id`.
 fn stored(db: &Db) -> Vec<RawDocumentBuf> {
@@ -193,6 +193,31 @@ fn a_fix_is_undone_too() {
     let report = db.sessionctl(&["restore", &first, "--yes", "-o", "json"]).exits(0).json();
     assert_eq!(counts(&report), [Some(1), Some(1), Some(0), Some(0)], "{report}");
     assert!(stored(&db) == before && fixed != before);
+}
+
+/// Its store, which found nothing, wrote a new document for the same cookie.
+#[test]
+fn a_removed_session_whose_id_is_used_again_is_left_alone() {
+    for is_unique in [false, true] {
+        let (db, folder) = (Db::new(), Folder::new());
+        let file = folder.file("a.bson");
+        if is_unique {
+            let index = doc! { "key": { "sid": 1 }, "name": "sid_1", "unique": true };
+            db.create_index("sessions", index);
+        }
+        let of = |name: &str| session("express-mongodb-legacy", &long_id(name), at(3600));
+        db.insert("sessions", ["again-", "gone-"].map(of));
+        db.sessionctl(&["expire", "--all", "--archive", &file, "--yes"]).exits(0);
+        delete(&db, doc! {});
+        db.insert("sessions", [of("again-")]);
+        let restore = ["restore", &file, "-o", "json"];
+        let dry = db.sessionctl(&[&restore[..], &["--dry-run"]].concat()).exits(0).json();
+        assert_eq!(dry["to_restore"], 1, "{dry}");
+        let done = db.sessionctl(&[&restore[..], &["--yes"]].concat()).exits(0).json();
+        assert_eq!(counts(&done), [Some(1), Some(0), Some(0), Some(1)], "{is_unique} {done}");
+        assert_eq!(db.count("sessions", doc! { "sid": long_id("again-") }), 1);
+        assert_eq!(db.count("sessions", doc! {}), 2);
+    }
 }
 
 /// A session that a fix left live, and that is gone, was logged out by its user.

@@ -1,7 +1,7 @@
 //! The collection that documents are put back into: what is there, what is inserted, and what is
 //! replaced.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Document, RawDocument, rawdoc};
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Result;
 use crate::model::index_spec::IndexSpec;
 use crate::model::key::{Key, among};
+use crate::model::layout::Layouts;
 use crate::model::raw::Raw;
 use crate::ops::insert::{BATCH_MAX_MS, Inserter};
 use crate::ops::unchanged::as_read;
@@ -30,6 +31,8 @@ const COMPUTED_BYTES: usize = 12 << 20;
 pub(super) struct Place {
     pub(super) connection: Connection,
     pub(super) collection: String,
+    /// The layouts of the sessions, if they are known.
+    pub(super) layouts: Option<Layouts>,
 }
 
 impl Place {
@@ -38,10 +41,41 @@ impl Place {
         Inserter {
             connection: self.connection.clone(),
             collection: self.collection.clone(),
-            id: "_id".to_owned(),
+            id: self.id().to_owned(),
             comment: COMMENT.to_owned(),
             cancel: cancel.clone(),
         }
+    }
+
+    /// The field by which the store finds a session.
+    fn id(&self) -> &str {
+        let mut paths = self.layouts.iter().flat_map(Layouts::iter).map(|layout| &*layout.id.path);
+        paths.find(|path| *path != "_id").unwrap_or("_id")
+    }
+
+    /// Which of these sessions cannot be inserted, because the collection, or an earlier one of them, has
+    /// their id in another field than `_id`: the store wrote a new document when the browser came back.
+    pub(super) async fn are_taken<'d>(
+        &self,
+        batch: impl Iterator<Item = &'d RawDocumentBuf>,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<bool>> {
+        let id_of = |document: &'d RawDocumentBuf| {
+            let layouts = self.layouts.as_ref().filter(|layouts| layouts.describes(document))?;
+            let path = &*layouts.of(document).id.path;
+            Some((path, Key::at(document, path)?)).filter(|_| path != "_id")
+        };
+        let ids: Vec<_> = batch.map(id_of).collect();
+        let mut by_path = BTreeMap::<&str, Vec<Key>>::new();
+        for (path, key) in ids.iter().flatten() {
+            by_path.entry(path).or_default().push(key.clone());
+        }
+        let mut taken = HashSet::new();
+        for (path, keys) in by_path {
+            let there = self.inserter(cancel).find(path, &keys).await?;
+            taken.extend(there.into_iter().map(|key| (path, key)));
+        }
+        Ok(ids.into_iter().map(|id| id.is_some_and(|id| !taken.insert(id))).collect())
     }
 
     /// How many of `keys` the collection has.

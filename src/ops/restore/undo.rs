@@ -26,7 +26,7 @@ enum Fate {
     Gone,
     /// It is not there, though it would not have expired.
     Ended,
-    /// Somebody else changed it.
+    /// Somebody else changed it, or another document has its id now.
     Changed,
 }
 
@@ -150,14 +150,18 @@ where
     /// What became of documents that `change` was applied to.
     async fn fates(&self, change: &Change, before: &[&RawDocumentBuf]) -> Result<Vec<Fate>> {
         let mut fates = self.place.fates(change, before).await?;
+        let gone = (0..before.len()).filter(|at| matches!(fates[*at], Fate::Gone));
+        let gone: Vec<usize> = gone.collect();
+        let documents: Vec<_> = gone.iter().map(|at| before[*at]).collect();
+        let are_taken = self.place.are_taken(documents.iter().copied(), &self.cancel).await?;
         if change.may_leave_live() {
-            let gone = (0..before.len()).filter(|at| matches!(fates[*at], Fate::Gone));
-            let gone: Vec<usize> = gone.collect();
-            let documents: Vec<_> = gone.iter().map(|at| before[*at]).collect();
             let are_over = self.are_over(change, &documents).await?;
-            for (at, _) in gone.into_iter().zip(are_over).filter(|(_, is_over)| !is_over) {
-                fates[at] = Fate::Ended;
+            for (at, _) in gone.iter().zip(are_over).filter(|(_, is_over)| !is_over) {
+                fates[*at] = Fate::Ended;
             }
+        }
+        for (at, _) in gone.into_iter().zip(are_taken).filter(|(_, is_taken)| *is_taken) {
+            fates[at] = Fate::Changed;
         }
         Ok(fates)
     }
@@ -165,7 +169,7 @@ where
     /// Whether what `change` made of each document is expired by now. What nobody can tell is not.
     async fn are_over(&self, change: &Change, before: &[&RawDocumentBuf]) -> Result<Vec<bool>> {
         let mut are_over = vec![false; before.len()];
-        let Some(layouts) = self.layouts.as_ref().filter(|_| !before.is_empty()) else {
+        let Some(layouts) = self.place.layouts.as_ref().filter(|_| !before.is_empty()) else {
             return Ok(are_over);
         };
         let now = self.place.connection.deciding_clock(Some(&self.place.collection)).await?;

@@ -157,8 +157,8 @@ struct Prepared {
     source: Source,
     contents: Arc<Contents>,
     chosen: Option<Arc<Chosen>>,
-    /// The layouts of the sessions, where they are needed and known: for the users in the audit file, and
-    /// for what a fix left live.
+    /// The layouts of the sessions, if they are known: they tell which sessions exist under another `_id`,
+    /// and which a fix left live. The audit file names the users by them.
     layouts: Option<Layouts>,
     /// The selection, for the audit file.
     written: Value,
@@ -213,7 +213,10 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
     let layouts = match (&chosen, is_undo) {
         (_, true) => context.layouts_of_collection().await.or_else(of_archive),
         (Some(chosen), false) => Some(chosen.layouts().clone()),
-        (None, false) => args.audit.audit.as_ref().and_then(|_| of_archive()),
+        (None, false) => match of_archive() {
+            None if contents.documents > 0 => context.layouts_of_collection().await,
+            layouts => layouts,
+        },
     };
     let report = Report {
         namespace,
@@ -293,7 +296,7 @@ async fn confirm(
     args: &Args,
     prepared: &Prepared,
 ) -> Result<Confirmed, Failure> {
-    let Prepared { connection, action, planned, report, .. } = prepared;
+    let Prepared { connection, action, planned, report, layouts, .. } = prepared;
     let counts = report.counts.filter(|_| report.is_undo);
     let count = counts.map_or(*planned, |counts| counts.inserted + counts.reverted);
     let beforehand = Confirmed::by_count(count).or_else(|| Confirmed::by_flag(args.yes));
@@ -301,6 +304,8 @@ async fn confirm(
         let mut rights = if args.only_present { Vec::new() } else { vec!["insert"] };
         if report.is_undo {
             rights.extend(["find", "update"]);
+        } else if layouts.iter().flat_map(Layouts::iter).any(|layout| layout.id.path != "_id") {
+            rights.push("find");
         }
         context.check_rights(connection, context.collection(), &rights, action).await?;
         let remarks = counts.map(|counts| report.remarks(&counts)).unwrap_or_default();
