@@ -219,36 +219,44 @@ impl Connection {
         Ok(names)
     }
 
-    /// Every collection that holds sessions: of this database, or of all that this login may see.
-    /// The layouts `own` take precedence over built-in ones.
+    /// Every collection that holds sessions: of this database, or of all that this login may see; and an
+    /// [`Error::Unauthorized`] for each that it sees but may not read. The layouts `own` take precedence
+    /// over built-in ones.
     ///
     /// # Errors
-    /// If the server refuses the command or cannot be reached.
+    /// If the server refuses a command for another reason, or cannot be reached.
     pub async fn survey(
         &self,
         all_databases: bool,
         own: Option<&Layouts>,
-    ) -> Result<Vec<Surveyed>> {
+    ) -> Result<(Vec<Surveyed>, Vec<Error>)> {
         // As many as commands that write look at, so that both see the same.
         const LOOK: i64 = 100;
         let databases = match all_databases {
             true => self.databases().await?,
             false => vec![self.database().to_owned()],
         };
-        let mut found = Vec::new();
+        let (mut found, mut unread) = (Vec::new(), Vec::new());
         for database in databases {
             let connection = self.on(&database);
             for collection in connection.collections().await? {
                 let look = (Purpose::Changing, LOOK);
-                let Ok((indexes, verdict)) = connection.judge(&collection, look, own).await else {
-                    continue;
-                };
-                if verdict.is_sessions() || verdict.accounts.is_some() {
-                    found.push(connection.surveyed(&collection, &indexes, verdict).await?);
+                match connection.judge(&collection, look, own).await {
+                    Ok((indexes, verdict)) => {
+                        if verdict.is_sessions() || verdict.accounts.is_some() {
+                            found.push(connection.surveyed(&collection, &indexes, verdict).await?);
+                        }
+                    }
+                    // A sweeper may write its lease there, and no more.
+                    Err(Error::Unauthorized { .. }) if collection.starts_with("sessionctl_") => {}
+                    Err(error @ Error::Unauthorized { .. }) => unread.push(error),
+                    // It was dropped meanwhile.
+                    Err(_) if matches!(connection.indexes(&collection).await, Ok(None)) => {}
+                    Err(error) => return Err(error),
                 }
             }
         }
-        Ok(found)
+        Ok((found, unread))
     }
 
     async fn surveyed(

@@ -55,6 +55,7 @@ const USES: &[(&str, Index, &[&str])] = &[
     ("sessionctl-purge", Index::None, &["purge", "--all", "--yes"]),
     ("sessionctl-purge", Index::None, &["sweep", "--once", "--no-lease"]),
     ("sessionctl-sweep", Index::None, &["sweep", "--once"]),
+    ("sessionctl-sweep", Index::None, &["purge", "--expired", "--every-collection"]),
     ("sessionctl-expire", Index::None, &["expire", "--user", "42", "--yes"]),
     ("sessionctl-expire", Index::None, &["expire", "live-000", "--yes"]),
     (

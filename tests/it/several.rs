@@ -2,8 +2,9 @@
 
 use bson::{Document, doc};
 use serde_json::Value;
+use sessionctl::mongod::Options;
 
-use crate::support::{Db, at, connect_mongo, long_id, session};
+use crate::support::{Db, Program, at, connect_mongo, long_id, own_server, session};
 
 /// Sessions in the collections `a` and `b`, and documents that are none in `users`.
 fn two() -> Db {
@@ -129,4 +130,63 @@ fn every_collection_with_sessions_is_read_and_only_expired_ones_are_purged() {
     assert_eq!(db.count("users", Document::new()), 2);
     let run = db.sessionctl(&["purge", "--expired", "--every-collection", "-d", "nothing_here"]);
     run.exits(1).says("could not find a collection with sessions in nothing_here");
+}
+
+#[test]
+fn a_collection_that_the_login_may_not_read_is_named_and_the_others_are_purged() {
+    let server = own_server(Options { args: vec!["--auth".to_owned()], ..Options::default() });
+    // The first user may be made without one.
+    Db::on(&server.uri()).admin(doc! { "createUser": "root", "pwd": "root", "roles": ["root"] });
+    let uri =
+        |user: &str| format!("mongodb://{user}:{user}@{}/?authSource=admin", server.address());
+    let db = Db::on(&uri("root"));
+    for collection in ["a", "b"] {
+        let ids = ["dead", "live"].map(long_id);
+        let sessions = [connect_mongo(&ids[0], at(-60)), connect_mongo(&ids[1], at(3600))];
+        db.insert(collection, sessions);
+    }
+    db.insert("sessionctl_leases", [doc! { "_id": "a" }]);
+    let on = |collection: &str, actions: &[&str]| {
+        doc! { "resource": { "db": &db.name, "collection": collection }, "actions": actions }
+    };
+    let privileges = [
+        on("a", &["find", "listIndexes", "remove"]),
+        on("b", &["find", "remove"]),
+        // As `sweep` needs them: it is not looked at for sessions.
+        on("sessionctl_leases", &["find", "insert", "update"]),
+    ];
+    let of = |command: &str, privileges: &[Document]| {
+        doc! { command: "some", "privileges": privileges.to_vec(), "roles": [] }
+    };
+    db.admin(of("createRole", &privileges));
+    db.admin(doc! { "createUser": "some", "pwd": "some", "roles": ["some"] });
+    let run = |arguments: &[&str]| {
+        let program = Program::new(arguments).env("SESSIONCTL_URI", &uri("some"));
+        program.env("SESSIONCTL_DB", &db.name).run()
+    };
+    let refused = format!("not authorized to run listIndexes on {}.b", db.name);
+    let purge = ["purge", "--expired", "--every-collection", "-o", "json"];
+    let purged = run(&purge).exits(1).says(&refused).never_shows("sessionctl_leases");
+    assert_eq!(namespaces(&purged.json()), ["a"]);
+    assert_eq!((db.ids("a"), db.ids("b").len()), (vec![long_id("live")], 2));
+    let listed = run(&["collections", "-o", "json"]).exits(0).says("warning").says(&refused);
+    assert_eq!(namespaces(&listed.never_shows("sessionctl_leases").json()), ["a"]);
+    // Where none can be read, nothing is known of any.
+    db.admin(of("updateRole", &privileges[1..]));
+    assert_eq!(run(&purge).exits(1).fails_in_one_sentence().says(&refused).stdout, "[]\n");
+    run(&["collections"]).exits(0).says(&refused).says("no other collection here");
+    db.admin(of("updateRole", &privileges[..1]));
+    assert_eq!(namespaces(&run(&purge).exits(0).json()), ["a"]);
+}
+
+#[test]
+fn a_server_that_fails_in_the_middle_of_a_survey_is_not_a_server_without_sessions() {
+    let db = two();
+    let failing =
+        db.fail_commands("alwaysOn", doc! { "failCommands": ["listIndexes"], "errorCode": 8 });
+    db.sessionctl(&["collections"]).exits(1).fails_in_one_sentence().says("could not look for");
+    let purge = db.sessionctl(&["purge", "--expired", "--every-collection"]);
+    purge.exits(1).fails_in_one_sentence().says("could not look for sessions");
+    drop(failing);
+    assert_eq!((db.ids("a").len(), db.ids("b").len()), (2, 3));
 }

@@ -21,10 +21,15 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let own = context.named_layouts()?;
     let connection = context.connect().await?;
     let all = context.global.db.is_none();
-    let surveyed = connection.survey(all, own.as_ref()).await.doing("look for collections")?;
+    let (surveyed, unread) =
+        connection.survey(all, own.as_ref()).await.doing("look for collections")?;
     let mut rows = context.rows(Shape::Many, HEADER);
+    for error in &unread {
+        context.note("warning", format!("leaving out a collection: {error}"));
+    }
     if surveyed.is_empty() {
-        context.note("note", "no collection here holds sessions of a known layout");
+        let other = if unread.is_empty() { "" } else { "other " };
+        context.note("note", format!("no {other}collection here holds sessions of a known layout"));
     }
     for collection in surveyed {
         rows.row(row(&collection))?;

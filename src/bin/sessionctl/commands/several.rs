@@ -19,9 +19,9 @@ pub async fn run(
         // stdin can be read only once.
         context.read_uri()?;
     }
-    let names = match every_collection {
+    let (names, unread) = match every_collection {
         true => every(context).await?,
-        false => context.global.collection.clone(),
+        false => (context.global.collection.clone(), Vec::new()),
     };
     let joined = Arc::new(Joined::default());
     let mut worst = Exit::Done;
@@ -42,28 +42,33 @@ pub async fn run(
             break;
         }
     }
+    for failure in unread {
+        report::fail(context.global.verbose, &failure);
+        worst = worst.worse(failure.exit);
+    }
     output::text(joined.end(context.global.format))?;
     Ok(worst)
 }
 
-/// The collections of the database that hold sessions.
-async fn every(context: &Context) -> Result<Vec<String>, Failure> {
+/// The collections of the database that hold sessions, and why others could not be read.
+async fn every(context: &Context) -> Result<(Vec<String>, Vec<Failure>), Failure> {
     let own = context.named_layouts()?;
     let connection = context.connect().await?;
     let database = connection.database();
-    let surveyed = connection.survey(false, own.as_ref()).await;
-    let surveyed = surveyed.doing(&format!("look for sessions in {database}"))?;
+    let action = format!("look for sessions in {database}");
+    let (surveyed, unread) = connection.survey(false, own.as_ref()).await.doing(&action)?;
+    let unread: Vec<_> = unread.iter().map(|error| Failure::of(&action, error)).collect();
     let names: Vec<_> = surveyed
         .iter()
         .filter(|found| found.verdict.is_sessions())
         .filter_map(|found| found.verdict.namespace.strip_prefix(database)?.strip_prefix('.'))
         .map(str::to_owned)
         .collect();
-    match names.is_empty() {
+    match names.is_empty() && unread.is_empty() {
         true => {
             let sentence = format!("could not find a collection with sessions in {database}");
             Err(Failure::new(Exit::Failed, sentence).hint("choose the database with -d"))
         }
-        false => Ok(names),
+        false => Ok((names, unread)),
     }
 }
