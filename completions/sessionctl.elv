@@ -180,7 +180,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --format 'Output format: table (for people), json, ndjson or csv'
             cand --color 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never'
             cand --reveal 'Show values that look like secrets'
-            cand --raw 'Print the stored documents unmasked, as canonical Extended JSON. sessionctl restore can read the output of --raw -o ndjson'
+            cand --raw 'Print the stored documents unmasked, as canonical Extended JSON. sessionctl restore can read the output of --raw -o ndjson, which leaves out documents that JSON cannot represent'
             cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
             cand -q 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
             cand --quiet 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'

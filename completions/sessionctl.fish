@@ -444,7 +444,7 @@ complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l color 
 always\t'In files and pipes too'
 never\t'Nowhere'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l reveal -d 'Show values that look like secrets'
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l raw -d 'Print the stored documents unmasked, as canonical Extended JSON. sessionctl restore can read the output of --raw -o ndjson'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l raw -d 'Print the stored documents unmasked, as canonical Extended JSON. sessionctl restore can read the output of --raw -o ndjson, which leaves out documents that JSON cannot represent'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand inspect" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'

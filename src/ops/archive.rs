@@ -26,6 +26,7 @@ mod tests;
 pub(crate) use change::Update;
 pub use change::{Change, Entry, Place, Superseded};
 pub use format::{Compression, ENDINGS, Encoding, Format};
+pub use json::line;
 pub use reader::{Contents, Entries, Reader};
 
 use bson_check::{Checked, check};

@@ -544,7 +544,8 @@ fn text_that_is_not_utf8_is_shown_with_replacement_characters() {
         let run = db.sessionctl(&["inspect", "-c", collection, "-o", "json", id]).exits(0);
         let row = &run.json()[0];
         assert_eq!((&row["user"], &row["payload"]["name"]), (&"42".into(), &"\u{FFFD}sa".into()));
-        let run = db.sessionctl(&["inspect", "--raw", "-c", collection, "-o", "json", id]).exits(0);
+        let run = db.sessionctl(&["inspect", "--raw", "-c", collection, "-o", "json", id]).exits(1);
+        let run = run.says("JSON cannot represent 1 session");
         assert!(run.stdout.contains("\u{FFFD}sa"), "{run:?}");
     }
 }

@@ -105,6 +105,29 @@ fn raw_is_the_document_as_canonical_extended_json_and_says_that_nothing_is_maske
 }
 
 #[test]
+fn what_json_cannot_represent_is_named_and_left_out_of_what_a_restore_reads() {
+    let db = Db::new();
+    let whole = "whole-session-of-three";
+    db.insert("sessions", [connect_mongo(whole, at(60))]);
+    // No byte of its date or of its lengths is a question mark.
+    let expires = bson::DateTime::from_millis(1_700_000_000_000);
+    let broken = connect_mongo("broken-session-of-three", expires);
+    db.insert_broken("sessions", with(broken, doc! { "session": "a?bcd" }));
+    let twice = with(connect_mongo("double-session-of-three", at(60)), doc! { "other": "x" });
+    db.insert_renamed("sessions", &twice, "other", "session");
+    let ids = [whole, "broken-session", "double-session"];
+    let raw = |format| {
+        let run = db.sessionctl(&[&["inspect", "--raw", "-o", format], &ids[..]].concat());
+        let run = run.exits(1).says("JSON cannot represent 2 sessions of ");
+        run.says("broken-sess...").says("double-sess...").says("purge --archive FILE.bson")
+    };
+    assert_eq!(raw("json").json().as_array().unwrap().len(), 3);
+    let printed = raw("ndjson").stdout;
+    db.command(&["restore", "-", "-c", "copies", "--yes"]).stdin(printed).run().exits(0);
+    assert_eq!(db.ids("copies"), [whole]);
+}
+
+#[test]
 fn a_payload_that_cannot_be_decoded_is_shown_with_the_reason() {
     let db = Db::new();
     let broken =

@@ -29,7 +29,7 @@ pub(super) enum Unread {
 /// The document as a line, including the newline. `None` if reading it back would not give the same
 /// bytes: text that is not UTF-8, duplicate field names, a field that looks like Extended JSON, ...; or if
 /// it has too many values.
-pub(super) fn line(document: &RawDocument) -> Option<Vec<u8>> {
+pub fn line(document: &RawDocument) -> Option<Vec<u8>> {
     let bytes = document.as_bytes();
     if check(bytes) != Checked::Whole || count_values(bytes, MOST_VALUES) >= MOST_VALUES {
         return None;

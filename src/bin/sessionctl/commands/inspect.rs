@@ -1,15 +1,18 @@
 //! `sessionctl inspect`
 
 use bson::{Bson, RawDocument};
+use serde_json::Value;
 use sessionctl::payload::{Payload, mask};
 use sessionctl::store::{Reading, documents};
-use sessionctl::{Layout, Session};
+use sessionctl::{Layout, Session, archive};
 
 use super::list;
 use crate::args::{Format, SelectionArgs, id};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::json;
 use crate::console::output::{self, Cell, Row, Shape};
+use crate::console::report;
+use crate::console::text::{neutral, sessions};
 use crate::context::{Context, Purpose};
 
 /// Show whole sessions: dates, user, and the decoded payload with secrets masked
@@ -30,10 +33,13 @@ pub struct Args {
     reveal: bool,
 
     /// Print the stored documents unmasked, as canonical Extended JSON. sessionctl restore can read the
-    /// output of --raw -o ndjson
+    /// output of --raw -o ndjson, which leaves out documents that JSON cannot represent
     #[arg(long)]
     raw: bool,
 }
+
+/// How many of the sessions that JSON cannot represent are named.
+const NAMED: usize = 5;
 
 const HEADER: &[&str] = &[
     "id",
@@ -70,16 +76,16 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         _ => Shape::Many,
     };
     let mut rows = context.rows(shape, HEADER).now(now);
-    let mut raw = Vec::new();
+    let mut raw = Raw::default();
     for filter in filters {
         let mut batches = store.read(filter, &Reading::default()).await.doing(&action)?;
         while let Some(batch) = batches.next().await.doing(&action)? {
             for document in documents(&batch) {
+                let layout = store.layouts().of(document);
                 if args.raw {
-                    raw.push(canonical(document));
+                    raw.add(context.global.format, layout, document);
                     continue;
                 }
-                let layout = store.layouts().of(document);
                 let payload = layout.payload(document);
                 let session = layout.session(document, &payload, now);
                 if shape == Shape::One && rows.printed() > 0 {
@@ -90,13 +96,13 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             }
         }
     }
+    let end = selected.end(&store.namespace());
     if args.raw {
-        print_raw(context, raw)?;
-    } else {
-        rows.finish()?;
-        context.note_survivors(store.layouts());
+        return raw.finish(context, &store.namespace(), end);
     }
-    selected.end(&store.namespace())
+    rows.finish()?;
+    context.note_survivors(store.layouts());
+    end
 }
 
 /// A session with its payload, its layout and its namespace.
@@ -130,21 +136,65 @@ pub fn row(full_ids: bool, reveal: bool, whole: Whole<'_>) -> Row {
     row
 }
 
+/// Documents as they are stored, as far as JSON can represent them.
+#[derive(Default)]
+struct Raw {
+    documents: Vec<Value>,
+    /// The number of those that JSON cannot represent, and the short ids of the first.
+    altered: u64,
+    named: Vec<String>,
+}
+
+impl Raw {
+    fn add(&mut self, format: Format, layout: &Layout, document: &RawDocument) {
+        let is_altered = archive::line(document).is_none();
+        if is_altered {
+            self.altered += 1;
+            if self.named.len() < NAMED {
+                let id = layout.id_of(document).short();
+                self.named.push(format!("{}...", neutral(&id)));
+            }
+        }
+        // A restore of this format would write another document than the one that is stored.
+        if !is_altered || format != Format::Ndjson {
+            self.documents.push(canonical(document));
+        }
+    }
+
+    /// Prints the documents. What JSON cannot represent is a failure, beside the ids that are unknown.
+    fn finish(
+        self,
+        context: &Context,
+        namespace: &str,
+        end: Result<Exit, Failure>,
+    ) -> Result<Exit, Failure> {
+        print_raw(context, self.documents)?;
+        if self.altered == 0 {
+            return end;
+        }
+        if let Err(unknown) = end {
+            report::fail(context.global.verbose, &unknown);
+        }
+        let (those, named) = (sessions(self.altered), self.named.join(", "));
+        let sentence = format!("JSON cannot represent {those} of {namespace} exactly ({named})");
+        Err(Failure::new(Exit::Failed, sentence)
+            .hint("`sessionctl purge --archive FILE.bson` and `sessionctl copy` keep every byte"))
+    }
+}
+
 /// The document as canonical Extended JSON. Text that is not UTF-8 has no such form; it is shown
 /// with replacement characters.
-fn canonical(document: &RawDocument) -> serde_json::Value {
+fn canonical(document: &RawDocument) -> Value {
     let lossy = || bson::Utf8Lossy::<bson::Document>::try_from(document).map(|lossy| lossy.0).ok();
     bson::Document::try_from(document)
         .ok()
         .or_else(lossy)
-        .map_or(serde_json::Value::Null, |document| {
-            Bson::Document(document).into_canonical_extjson()
-        })
+        .map_or(Value::Null, |document| Bson::Document(document).into_canonical_extjson())
 }
 
-fn print_raw(context: &Context, documents: Vec<serde_json::Value>) -> Result<(), Failure> {
+fn print_raw(context: &Context, documents: Vec<Value>) -> Result<(), Failure> {
     match context.global.format {
-        Format::Json => output::text(&json::pretty_text(&serde_json::Value::Array(documents))),
+        Format::Json => output::text(&json::pretty_text(&Value::Array(documents))),
         Format::Table | Format::Csv => {
             let texts: Vec<_> = documents.iter().map(json::pretty_text).collect();
             output::text(&texts.concat())
