@@ -22,6 +22,8 @@ use crate::context::selected::Selected;
 
 /// How many documents at the front of the archive tell the layout.
 const SAMPLE: usize = 1000;
+/// From this size on, in bytes, no more of them are read into memory.
+const SAMPLE_BYTES: usize = 16 << 20;
 /// The shortest beginning that names a session.
 const SHORTEST: usize = 8;
 
@@ -78,7 +80,13 @@ impl Context {
         action: &str,
     ) -> Result<Layouts, Failure> {
         let entries = source.entries(contents).doing(action)?;
+        let mut bytes = 0;
         let documents = entries.take(SAMPLE).filter_map(Result::ok).map(|entry| entry.document);
+        let documents = documents.take_while(|document| {
+            let is_little = bytes < SAMPLE_BYTES;
+            bytes += document.as_bytes().len();
+            is_little
+        });
         let sample = Sample {
             namespace: source.name(),
             documents: documents.collect(),
