@@ -171,10 +171,11 @@ impl Stored {
         let size = by.size.min((EXAMINED * self.share(by).await) as u32);
         let next = self.ids.next(ReadContext { size, ..by });
         let next = match self.orders.patience() {
-            // A trial ends only between batches, and the first session may be far away.
-            Some(patience) => match tokio::time::timeout(patience, next).await {
-                Ok(next) => next,
-                Err(_) => return Ok(Turn::Never),
+            // A trial ends only between batches, and the first session may be far away. The read is left
+            // alone, as by an interrupt.
+            Some(patience) => tokio::select! {
+                next = next => next,
+                () = tokio::time::sleep(patience) => return Ok(Turn::Never),
             },
             None => next.await,
         };
