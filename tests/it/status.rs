@@ -43,6 +43,34 @@ fn check_config_prints_the_settings_in_force_and_contacts_no_server() {
 }
 
 #[test]
+fn a_variable_holds_where_the_file_says_nothing() {
+    let (folder, path) = config(
+        "[collections.\"a.s\"]\n[collections.\"b.s\"]\ngrace = 5\ninterval = 7\nmax_latency = \"off\"\n\
+         lifetime = 8\nuser_path = \"own\"\nlayout = \"tower-sessions\"\n",
+    );
+    let layout = include_str!("../../src/model/layout/known/express-mongodb-legacy.toml");
+    let layout_file = folder.path().join("own.toml");
+    std::fs::write(&layout_file, layout.replace("express-mongodb-legacy", "our-own")).unwrap();
+    let check = check(&["--config", &path, "-o", "json"])
+        .env("SESSIONCTL_GRACE", "10m")
+        .env("SESSIONCTL_INTERVAL", "30")
+        .env("SESSIONCTL_MAX_LATENCY", "20ms")
+        .env("SESSIONCTL_LIFETIME", "1h")
+        .env("SESSIONCTL_USER_PATH", "uid,/user")
+        .env("SESSIONCTL_LAYOUT_FILE", layout_file.to_str().unwrap());
+    let all = check.run().exits(0).json();
+    let of = |at: usize| {
+        let keys =
+            ["grace", "interval", "max_latency", "lifetime", "user_path", "layout", "layout_file"];
+        Value::Array(keys.iter().map(|key| all[at][key].clone()).collect())
+    };
+    let file = layout_file.to_str().unwrap();
+    let paths = ["uid", "/user"];
+    assert_eq!(of(0), json!([600.0, 30.0, "20ms", 3600.0, paths, "our-own", file]));
+    assert_eq!(of(1), json!([5.0, 7.0, "off", 8.0, ["own"], "tower-sessions", null]));
+}
+
+#[test]
 fn check_config_names_the_file_the_line_and_the_key_of_a_fault() {
     let (_folder, path) = config("interval = 60\n[collections.\"a.s\"]\ngrace = \"soon\"\n");
     let file = || check(&["--config", &path]);

@@ -21,6 +21,7 @@ mod status;
 mod supervise;
 
 pub use args::{Args, nothing_beside_config};
+pub use config::Settings;
 
 use health::Health;
 use log::Log;

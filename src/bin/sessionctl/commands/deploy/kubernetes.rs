@@ -13,7 +13,7 @@ use super::sweeping::{Every, Server, Sweeping};
 use super::template::fill;
 use super::values::{checked, json_string, path_text, refused};
 use crate::args::{Global, Uri, address};
-use crate::commands::sweep::config_file;
+use crate::commands::sweep::{Settings, config_file};
 use crate::console::failure::{Exit, Failure};
 use crate::console::text::{is_hostile, shell_word, without_password};
 use crate::input::read_text;
@@ -234,7 +234,7 @@ fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure>
     with_room(args.sweeping.metrics_file().into_iter(), args)?;
     if let Some(config) = &args.sweeping.config {
         let file = read("--config", config)?;
-        let plans = config_file::read(config, &Sweep::default())?;
+        let plans = config_file::read(config, &Sweep::default(), &Settings::default())?;
         with_room(plans.iter().filter_map(|plan| plan.sweep.archive.as_deref()), args)?;
         files.push(file);
         let layouts = plans.iter().filter_map(|plan| plan.layout_file.as_deref());

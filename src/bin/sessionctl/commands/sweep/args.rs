@@ -201,7 +201,7 @@ impl Args {
     }
 
     pub fn control(&self, context: &Context) -> Result<Control, Failure> {
-        self.throttle.control.open_for_several(&context.signals, context.global.quiet)
+        self.throttle.control.open_for_several(context)
     }
 
     pub fn check_idle(&self) -> Result<(), Failure> {
@@ -226,10 +226,25 @@ impl Args {
     /// What to sweep. Each call reads the file again.
     pub fn plans(&self, global: &Global) -> Result<Vec<Plan>, Failure> {
         let sweep = self.sweep();
+        let settings = self.settings(global);
         if let Some(path) = &self.config {
-            return config_file::read(path, &sweep);
+            // Options are refused beside the file, so these are of environment variables.
+            return config_file::read(path, &sweep, &settings);
         }
-        let settings = Settings {
+        let mut collections = global.collection.clone();
+        collections.sort();
+        collections.dedup();
+        let plan = |collection| -> Result<_, Failure> {
+            Ok(Plan::new(None, collection, &settings, &sweep)?)
+        };
+        let plans = collections.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+        config::check_archives(&plans)?;
+        Ok(plans)
+    }
+
+    /// The settings of a namespace, as far as options or their variables set them.
+    fn settings(&self, global: &Global) -> Settings {
+        Settings {
             layout: Some(global.layout_name().unwrap_or_else(|| AUTO.to_owned())),
             layout_file: global.layout_file.clone(),
             lifetime: global.lifetime,
@@ -246,15 +261,6 @@ impl Args {
             sleep_factor: Some(self.throttle.sleep_factor),
             max_lag: self.throttle.max_lag,
             max_latency: Some(self.throttle.gentle.max_latency),
-        };
-        let mut collections = global.collection.clone();
-        collections.sort();
-        collections.dedup();
-        let plan = |collection| -> Result<_, Failure> {
-            Ok(Plan::new(None, collection, &settings, &sweep)?)
-        };
-        let plans = collections.into_iter().map(plan).collect::<Result<Vec<_>, _>>()?;
-        config::check_archives(&plans)?;
-        Ok(plans)
+        }
     }
 }

@@ -15,8 +15,9 @@ use super::config::{Fault, Plan, Settings, check_archives, sharer};
 use crate::console::failure::{Exit, Failure};
 use crate::input::read_text;
 
-/// Reads the file: settings for all namespaces, and a table for each, which overrides them.
-pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
+/// Reads the file: settings for all namespaces, and a table for each, which overrides them. Where neither
+/// says anything, `others` holds.
+pub fn read(path: &Path, sweep: &Sweep, others: &Settings) -> Result<Vec<Plan>, Failure> {
     let action = format!("could not use the configuration file {}", path.display());
     let text = read_text(path)
         .map_err(|error| Failure::new(Exit::Usage, format!("{action}: {}", reason(&error))))?;
@@ -51,7 +52,8 @@ pub fn read(path: &Path, sweep: &Sweep) -> Result<Vec<Plan>, Failure> {
         };
         let whose = format!("{namespace}: ");
         let own = spans(&settings);
-        let settings = source.settings(settings, &own, &whose)?.or(&defaults).relative_to(path);
+        let settings = source.settings(settings, &own, &whose)?.or(&defaults);
+        let settings = settings.relative_to(path).or(others);
         let plan = Plan::new(Some(database.into()), collection.into(), &settings, sweep);
         let place = |key: &str| own.get(key).or(common.get(key)).cloned();
         let plan = plan.map_err(|Fault { key, failure }| {
@@ -143,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sweep.toml");
         std::fs::write(&path, text).unwrap();
-        read(&path, &Sweep::default()).map_err(|failure| failure.to_string())
+        read(&path, &Sweep::default(), &Settings::default()).map_err(|failure| failure.to_string())
     }
 
     #[track_caller]
