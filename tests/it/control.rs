@@ -243,6 +243,10 @@ fn keys_pause_slow_down_and_stop_a_purge_on_a_terminal() {
     running.types("p");
     running.await_printed("paused: p continues");
     let before = stands_still(&db);
+    assert_eq!(one("max_latency"), "auto");
+    file.says("max-latency off");
+    becomes("the latency was in force", || one("max_latency"), |latency| latency == "off");
+    assert_eq!(one("config")["max_latency"], "auto");
     running.types("p");
     becomes("it went on", || left(&db), |left| *left < before);
     running.types("?");

@@ -149,3 +149,45 @@ fn status_shows_what_a_sweep_does_how_far_it_is_and_what_is_in_force() {
     second.end();
     sweep.end();
 }
+
+#[test]
+fn a_reload_with_other_settings_keeps_what_was_done_before() {
+    let db = Db::new();
+    db.insert("sessions", (0..120).map(|number| connect_mongo(&format!("dead-{number}"), at(-60))));
+    let text = |interval: u32, rate: u32| {
+        let common = format!("interval = {interval}\nrate = {rate}\nbatch_size = 1\njobs = 1\n");
+        format!("{common}[collections.\"{}.sessions\"]\n", db.name)
+    };
+    let (_folder, path) = config(&text(60, 4));
+    let address = address();
+    let arguments = ["sweep", "--config", &path, "--metrics", &address];
+    let mut sweep = Program::new(&arguments).env("SESSIONCTL_URI", &db.uri).start();
+    let mut most = 0;
+    let mut page = || -> Value {
+        let text = get(&address, "/status").map(|(_, text)| text).unwrap_or_default();
+        let page: Value = serde_json::from_str(&text).unwrap_or_default();
+        let deleted = page["deleted"].as_u64().unwrap_or(most);
+        assert!(deleted >= most, "{deleted} after {most}: {text}");
+        most = deleted;
+        page
+    };
+    becomes("some were deleted", &mut page, |page| page["deleted"].as_u64() >= Some(2));
+    // The time that the pass waits is counted meanwhile, too.
+    let (_, metrics) = get(&address, "/metrics").unwrap();
+    let waited = metrics.lines().find(|line| line.contains("cause=\"rate\"")).unwrap().to_owned();
+    std::fs::write(&path, text(59, 10_000)).unwrap();
+    sweep.signal("HUP");
+    let page = becomes("all were deleted", &mut page, |page| {
+        page["namespaces"][0]["passes"].as_array().is_some_and(|passes| passes.len() == 2)
+    });
+    let one = &page["namespaces"][0];
+    assert_eq!(one["passes"][1]["stopped"], "reload", "{one}");
+    assert_eq!((&page["deleted"], &one["deleted"]), (&json!(120), &json!(120)));
+    assert_eq!(one["config"]["interval"], 59.0);
+    let (_, metrics) = get(&address, "/metrics").unwrap();
+    let deleted =
+        metrics.lines().find(|line| line.starts_with("sessionctl_sessions_deleted_total"));
+    assert!(deleted.unwrap().ends_with("} 120"), "{deleted:?}");
+    assert!(!waited.ends_with(" 0.0"), "{waited}");
+    sweep.end();
+}

@@ -118,6 +118,8 @@ pub enum Event {
         layout: String,
         /// What was deleted.
         batch: Batch,
+        /// How long the pass was throttled so far, and why.
+        throttled: Throttled,
     },
     /// A pass ended, completely or early.
     Passed(Pass),

@@ -173,7 +173,9 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
                     pass.exact &= batch.exact;
                     pass.batches += 1;
                     let layout = store.layouts().name();
-                    (self.on_event)(Event::Batch { layout, batch });
+                    let mut throttled = pass.throttled;
+                    throttled += purging.throttled();
+                    (self.on_event)(Event::Batch { layout, batch, throttled });
                 }
                 Ok(Some(Step::Paused(_))) => (self.on_event)(Event::Alive),
                 Err(error) => break Err(error),

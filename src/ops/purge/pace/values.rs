@@ -89,3 +89,19 @@ impl std::ops::AddAssign for Throttled {
         self.paused += other.paused;
     }
 }
+
+impl std::ops::Sub for Throttled {
+    type Output = Self;
+
+    /// What came after `earlier`.
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            rate: self.rate.saturating_sub(earlier.rate),
+            rest: self.rest.saturating_sub(earlier.rest),
+            lag: self.lag.saturating_sub(earlier.lag),
+            overload: self.overload.saturating_sub(earlier.overload),
+            latency: self.latency.saturating_sub(earlier.latency),
+            paused: self.paused.saturating_sub(earlier.paused),
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bson::DateTime;
 use sessionctl::Connection;
-use sessionctl::purge::{Batch, PaceControl};
+use sessionctl::purge::{Batch, PaceControl, Throttled};
 use sessionctl::sweep::{Event, Pass};
 use tokio::task::JoinHandle;
 
@@ -39,6 +39,8 @@ pub struct Health {
     file: Option<TextFile>,
     is_ready: bool,
     deleted: u64,
+    /// How long the pass under way of each namespace was throttled, as far as that is counted.
+    throttled: BTreeMap<String, Throttled>,
     /// The last status sent to systemd, and the last report of a stuck sweep.
     status: String,
     warned: Option<String>,
@@ -71,6 +73,7 @@ impl Health {
             file: args.metrics_file.clone().map(TextFile::new).transpose()?,
             is_ready: false,
             deleted: 0,
+            throttled: BTreeMap::new(),
             status: String::new(),
             warned: None,
             server,
@@ -185,8 +188,14 @@ impl Health {
         }
     }
 
+    /// Counts what a pass waited since this was last called.
+    fn throttled(&mut self, namespace: &str, layout: Option<&str>, so_far: Throttled) {
+        let counted = self.throttled.insert(namespace.to_owned(), so_far).unwrap_or_default();
+        self.metrics.throttled(namespace, layout, so_far - counted);
+    }
+
     fn count(&mut self, namespace: &str, event: &Event) {
-        let metrics = &self.metrics;
+        let metrics = self.metrics.clone();
         match event {
             Event::Answered(now) => metrics.skew(namespace, skew(*now)),
             Event::Holds(_) => metrics.lease(namespace, true),
@@ -196,14 +205,17 @@ impl Health {
                 metrics.backlog(namespace, None, None);
                 metrics.lag(namespace, None);
             }
-            Event::Batch { layout, batch: Batch { done: deleted, took, .. } } => {
+            Event::Begins { .. } => drop(self.throttled.remove(namespace)),
+            Event::Batch { layout, batch: Batch { done: deleted, took, .. }, throttled } => {
                 metrics.batch(namespace, Some(layout), *took, *deleted);
+                self.throttled(namespace, Some(layout), *throttled);
                 self.deleted += deleted;
             }
             Event::Passed(pass) => {
                 let layout = pass.layout.as_deref();
                 metrics.passed(namespace, layout, result(pass));
-                metrics.throttled(namespace, layout, pass.throttled);
+                self.throttled(namespace, layout, pass.throttled);
+                self.throttled.remove(namespace);
                 metrics.latency(namespace, pass.latency.as_deref().copied());
                 if result(pass) == PassResult::Ok {
                     metrics.succeeded(namespace, ended(pass));

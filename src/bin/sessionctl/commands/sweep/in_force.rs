@@ -73,7 +73,8 @@ fn time(time: Option<Duration>) -> Cell {
     Cell::maybe(time, |time| Cell::Seconds(time.as_secs_f64()))
 }
 
-fn latency(max: MaxLatency) -> String {
+/// A limit as it is typed.
+pub fn latency(max: MaxLatency) -> String {
     match max {
         MaxLatency::Auto => "auto".to_owned(),
         MaxLatency::Off => "off".to_owned(),

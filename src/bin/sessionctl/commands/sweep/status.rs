@@ -10,6 +10,7 @@ use sessionctl::payload::time;
 use sessionctl::purge::PaceControl;
 use sessionctl::sweep::{Backlog, Event, Pass};
 
+use super::in_force::latency;
 use super::log::whom;
 use super::report::{Stops, report};
 use crate::console::json::pretty_text;
@@ -168,9 +169,10 @@ impl Status {
                     cutoff: *cutoff,
                     deleted: 0,
                     batches: 0,
+                    // That of an earlier pass says nothing about this one.
                     backlog: self
                         .backlog
-                        .filter(|(backlog, _)| !backlog.is_lower_bound())
+                        .filter(|(backlog, at)| !backlog.is_lower_bound() && at >= now)
                         .map(|(backlog, _)| backlog.sessions),
                 });
                 self.turn(SWEEPING, None);
@@ -235,6 +237,7 @@ impl Status {
             "reason": self.reason.as_deref().map(harmless),
             "paused": self.pace.as_ref().is_some_and(PaceControl::is_paused),
             "rate": self.pace.as_ref().and_then(|pace| pace.pace().rate),
+            "max_latency": self.pace.as_ref().map(|pace| latency(pace.pace().max_latency)),
             "layout": self.layout.as_deref().map(harmless),
             "lease": lease,
             "pass": pass,
@@ -316,6 +319,21 @@ mod tests {
                 (&one["backlog"]["at_least"], &one["pass"]["left"]),
                 (&at_least.into(), &left)
             );
+        }
+    }
+
+    #[test]
+    fn a_backlog_that_an_earlier_pass_left_says_nothing_about_this_one() {
+        let statuses = Statuses::new(Stops::new(&Signals::none()));
+        statuses.begins("a.s", Value::Null, false, unpaced());
+        let date = DateTime::from_millis;
+        for (counted, left) in [(9_999, Value::Null), (10_000, json!(40))] {
+            let backlog = Some((Backlog { sessions: 40, oldest: None }, date(counted)));
+            let layout = "x".to_owned();
+            statuses.event("a.s", &Event::Measured { layout: layout.clone(), backlog, lag: None });
+            let now = date(10_000);
+            statuses.event("a.s", &Event::Begins { layout, now, cutoff: now });
+            assert_eq!(page(&statuses)["namespaces"][0]["pass"]["left"], left);
         }
     }
 

@@ -266,13 +266,18 @@ impl<'a> Supervisor<'a> {
         self.release(&namespace);
         self.control.remove(&namespace);
         self.log.ends(&namespace);
-        self.health.ends(&namespace);
-        match (ended, self.next.remove(&namespace)) {
-            (Err(failure), _) => self.fail(failure),
+        let next = self.next.remove(&namespace);
+        match (ended, next) {
+            // With other settings, it is the same namespace: what is known of it stays.
             (Ok(()), Some(plan)) if !self.context.signals.asked.is_cancelled() => {
                 self.start(namespace, plan);
             }
-            (Ok(()), _) => {}
+            (ended, _) => {
+                self.health.ends(&namespace);
+                if let Err(failure) = ended {
+                    self.fail(failure);
+                }
+            }
         }
     }
 
