@@ -329,3 +329,54 @@ fn a_short_command_leaves_what_is_typed_meanwhile_to_the_shell() {
     running.await_printed("the shell got qp");
     running.wait().exits(0);
 }
+#[test]
+fn keys_work_again_when_a_shell_brings_the_command_back_to_the_foreground() {
+    let db = expired(3000);
+    // Unlike others, this shell sends no SIGCONT to a job that runs.
+    let line = "bash -c \"set -m; echo before \\$(stty -g); $sessionctl; echo stopped; bg; sleep 1; \
+                echo returning; fg; echo code \\$?; echo after \\$(stty -g)\"";
+    let arguments = [&["purge", "--expired", "-y"], &SLOW[..]].concat();
+    let mut running = db.command(&arguments).start_on_terminal(line);
+    running.await_printed("? keys");
+    running.types("\u{1a}");
+    running.await_printed("returning");
+    // The shell prints the command before it gives it the terminal, and a key that is typed earlier is for
+    // the shell.
+    running.await_printed("--expired");
+    std::thread::sleep(Duration::from_millis(300));
+    running.types("?");
+    running.await_printed("q stops");
+    running.types("q");
+    gives_back(running, 5);
+}
+
+#[test]
+fn a_command_that_ends_in_the_background_reports_and_leaves_the_terminal_alone() {
+    let db = expired(400);
+    // The process of the subshell becomes the command.
+    let line =
+        "set -m; (sh -c 'echo pid $PPID.'; exec $sessionctl); echo stopped; bg; wait; echo over";
+    let arguments = [&["purge", "--expired", "-y"], &SLOW[..]].concat();
+    let mut running = db.command(&arguments).start_on_terminal(line);
+    let screen = running.await_printed("? keys");
+    let pid = screen.split_once("pid ").unwrap().1.split_once('.').unwrap().0.to_owned();
+    // It cannot give the terminal back before that.
+    assert!(Command::new("kill").args(["-s", "STOP", &pid]).status().unwrap().success());
+    running.await_printed("stopped");
+    let screen = running.wait().stdout;
+    let before = screen.split_once("over").map(|(before, _)| before);
+    assert!(before.unwrap().contains("deleted 400 expired sessions"), "{screen}");
+    assert_eq!(left(&db), 1);
+}
+
+#[test]
+fn a_file_that_says_stop_is_obeyed_before_the_question() {
+    let (db, file) = (expired(3), File::new("stop"));
+    let arguments = ["expire", "--live", "--control", file.path()];
+    let line = "echo before $(stty -g); $sessionctl; echo code $?; echo after $(stty -g)";
+    let running = db.command(&arguments).start_on_terminal(line);
+    let screen = gives_back(running, 5);
+    assert!(!screen.contains("Expire 1 live session"), "{screen}");
+    assert_eq!(db.count("sessions", doc! { "expires": { "$gt": at(0) } }), 1);
+}
+

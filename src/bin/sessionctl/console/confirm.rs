@@ -102,6 +102,10 @@ pub async fn ask(
     if !can_ask(stdin_gives_ids) {
         return Err(refused(text));
     }
+    // A prompt that begins now could change the modes of the terminal after they were restored.
+    if signals.asked.is_cancelled() {
+        return Err(stopped(signals));
+    }
     // The question is on separate lines, because it may be long, and the prompt is on a short one.
     line(&neutral(text));
     let prompt = match &namespace {
@@ -145,6 +149,10 @@ pub async fn ask(
 fn interrupted(signals: &Signals) -> Failure {
     // The cursor is still after the prompt.
     line("");
+    stopped(signals)
+}
+
+fn stopped(signals: &Signals) -> Failure {
     Failure::new(signals.exit(), "interrupted before anything was changed")
 }
 

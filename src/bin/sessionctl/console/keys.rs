@@ -46,7 +46,15 @@ impl Keys {
         loop {
             tokio::time::sleep(EVERY).await;
             // While the program is stopped or in the background, reading would block or stop it.
-            if !is_taken() || !is_foreground() || ioctl_fionread(io::stdin())? == 0 {
+            if !is_foreground() {
+                continue;
+            }
+            // A shell may bring a running program back without a SIGCONT.
+            if !is_taken() && !take()? && is_foreground() {
+                // Something was typed ahead: that is for the shell.
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if !is_taken() || ioctl_fionread(io::stdin())? == 0 {
                 continue;
             }
             let mut bytes = [0; 256];
@@ -73,7 +81,7 @@ impl Drop for Keys {
 /// Gives the terminal back now, rather than when the task of the [`Keys`] is dropped.
 pub fn close() {
     WANTED.store(false, Ordering::SeqCst);
-    give_back();
+    give_back(&mut before());
 }
 
 fn before() -> MutexGuard<'static, Option<Termios>> {
@@ -89,10 +97,11 @@ fn is_foreground() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
 }
 
-/// Switches to single keys. `false` if the terminal cannot be had now.
+/// Switches to single keys. `false` if the terminal cannot be had now, or is no longer wanted.
 fn take() -> io::Result<bool> {
-    if is_taken() || !is_foreground() {
-        return Ok(is_taken());
+    let mut before = before();
+    if before.is_some() || !is_foreground() || !WANTED.load(Ordering::SeqCst) {
+        return Ok(before.is_some());
     }
     let old = tcgetattr(io::stdin())?;
     let mut modes = old.clone();
@@ -102,16 +111,18 @@ fn take() -> io::Result<bool> {
     modes.special_codes[SpecialCodeIndex::VMIN] = 0;
     modes.special_codes[SpecialCodeIndex::VTIME] = 0;
     tcsetattr(io::stdin(), OptionalActions::Now, &modes)?;
-    *before() = Some(old);
     // An incomplete line shows only now.
     if ioctl_fionread(io::stdin())? > 0 {
-        give_back();
+        tcsetattr(io::stdin(), OptionalActions::Now, &old)?;
+        return Ok(false);
     }
-    Ok(is_taken())
+    *before = Some(old);
+    Ok(true)
 }
 
-fn give_back() {
-    if let Some(old) = before().take() {
+fn give_back(before: &mut Option<Termios>) {
+    // In the background, the modes are the shell's, and changing them would stop the program.
+    if let Some(old) = before.take().filter(|_| is_foreground()) {
         // A closed terminal needs no restoring.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &old);
     }
@@ -137,7 +148,9 @@ fn follow_signals() -> io::Result<()> {
                     else => return,
                 };
                 if signal != SIGCONT {
-                    give_back();
+                    // Locked, so that nobody takes the terminal again before the program is stopped.
+                    let mut before = before();
+                    give_back(&mut before);
                     // After Ctrl-Z, it returns when the program continues.
                     let _ = emulate_default_handler(signal);
                 }
