@@ -131,6 +131,35 @@ fn stop_ends_a_purge_as_a_time_limit_does() {
     assert_eq!(db.count("sessions", doc! {}), left, "{run:?}");
 }
 
+#[test]
+fn a_restore_at_a_limited_rate_is_in_small_batches() {
+    let (db, file) = (expired(60), File::new("rate 40"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.bson");
+    let path = path.to_str().unwrap();
+    db.sessionctl(&["purge", "--expired", "--archive", path]).exits(0);
+    let arguments = ["restore", path, "--yes", "-o", "json", "--control", file.path()];
+    let report = db.sessionctl(&arguments).exits(0).json();
+    assert_eq!((&report["restored"], &report["batches"]), (&60.into(), &6.into()));
+    assert_eq!(left(&db), 61);
+}
+
+#[test]
+fn what_was_asked_for_in_one_collection_holds_in_the_next() {
+    let db = Db::new();
+    for name in ["a", "b"] {
+        db.insert(name, (0..30).map(|n| connect_mongo(&format!("gone-{n}"), at(-60))));
+    }
+    let file = File::new("pause\nrate 20");
+    let arguments = ["purge", "--expired", "-c", "a", "-c", "b", "-y", "-v", "--control"];
+    let mut purging = db.command(&[&arguments[..], &[file.path()]].concat()).start();
+    purging.await_said("paused");
+    file.says("continue");
+    let run = purging.wait().exits(0);
+    assert_eq!(run.stderr.matches("(rate)").count(), 2, "{run:?}");
+    assert_eq!(db.count("a", doc! {}) + db.count("b", doc! {}), 0);
+}
+
 /// The same for every command that writes many sessions: paused, nothing changes; stopped, it exits with 5.
 #[test]
 fn every_command_that_writes_many_sessions_can_be_paused_and_stopped() {
@@ -186,6 +215,12 @@ fn a_control_file_that_can_never_be_read_is_refused_before_anything_is_changed()
         let run = db.sessionctl(&["purge", "--expired", "--control", path]);
         run.exits(1).fails_in_one_sentence().says(why).says(path);
         assert_eq!(left(&db), 4);
+        // Whether it would purge first or not.
+        for drain in ["--drain", "--no-drain"] {
+            let run = db.sessionctl(&["index", "install", drain, "--control", path]);
+            run.exits(1).fails_in_one_sentence().says(why).says(path);
+        }
+        assert!(db.indexes("sessions").is_empty());
     }
 }
 

@@ -91,9 +91,13 @@ fn check_config_names_the_file_the_line_and_the_key_of_a_fault() {
     file().run().exits(1).fails_in_one_sentence().says("/nowhere is not a folder");
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
-    for (option, why) in [("--control", "it is not a regular file"), ("--audit", "it is a folder")]
-    {
-        let run = check(&["-c", "web", option, folder]).run();
+    // Its own memory is a file that a process can open, but not read from the beginning.
+    for (option, file, why) in [
+        ("--control", folder, "it is not a regular file"),
+        ("--control", "/proc/self/mem", "/proc/self/mem: "),
+        ("--audit", folder, "it is a folder"),
+    ] {
+        let run = check(&["-c", "web", option, file]).run();
         run.exits(1).fails_in_one_sentence().says(why);
     }
     check(&["--config", "/nowhere.toml"]).run().exits(2).says("/nowhere.toml");

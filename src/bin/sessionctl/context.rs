@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use sessionctl::collections::Choice;
 pub use sessionctl::collections::Purpose;
@@ -11,6 +11,7 @@ use sessionctl::connection::Connection;
 use sessionctl::error::reason;
 use sessionctl::flavour::Flavour;
 use sessionctl::layout::detect::Certainty;
+use sessionctl::purge::MaxLatency;
 use sessionctl::{Layout, Layouts, Store};
 
 use crate::args::{AUTO, Format, Global, Secret, Uri};
@@ -40,8 +41,18 @@ pub struct Context {
     pub command_line: Vec<String>,
     /// With several collections, the document that the output is a part of.
     pub joined: Option<Arc<Joined>>,
+    /// With several collections, what the operator asked for applies to those that follow as well.
+    pub orders: Arc<Mutex<Orders>>,
     /// What the server is that a connection was opened to.
     server: OnceCell<Flavour>,
+}
+
+/// What the operator has asked for so far, with keys or `--control`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Orders {
+    pub paused: bool,
+    pub rate: Option<Option<u32>>,
+    pub max_latency: Option<MaxLatency>,
 }
 
 impl Context {
@@ -57,7 +68,8 @@ impl Context {
             Failure::new(Exit::Failed, format!("could not listen for signals: {}", reason(&error)))
         })?;
         let (read, server) = (OnceCell::new(), OnceCell::new());
-        Ok(Self { global, uri, read, signals, command_line, joined: None, server })
+        let orders = Arc::default();
+        Ok(Self { global, uri, read, signals, command_line, joined: None, orders, server })
     }
 
     /// The same context, for one of several collections.
@@ -69,6 +81,7 @@ impl Context {
             signals: self.signals.clone(),
             command_line: self.command_line.clone(),
             joined: Some(Arc::clone(joined)),
+            orders: Arc::clone(&self.orders),
             server: OnceCell::new(),
         }
     }

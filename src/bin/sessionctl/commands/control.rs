@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sessionctl::error::reason;
-use sessionctl::purge::{MaxLatency, Pace, PaceControl};
+use sessionctl::purge::{Pace, PaceControl};
 use tokio::task::{AbortHandle, spawn_blocking};
 
 use crate::console::failure::{Exit, Failure};
@@ -15,6 +15,7 @@ use crate::console::keys::{self, Keys};
 use crate::console::progress::{Progress, Screen};
 use crate::console::report::say;
 use crate::console::signals::Signals;
+use crate::context::{Context, Orders};
 
 mod file;
 mod instruction;
@@ -38,13 +39,14 @@ pub struct ControlArgs {
 }
 
 impl ControlArgs {
-    /// The control of a command that begins at `pace`.
+    /// The control of a command that begins at `pace`, unless the operator has asked for another one
+    /// while it worked on another collection.
     ///
     /// # Errors
     /// If the file could never be read.
-    pub fn open(&self, pace: Pace, signals: &Signals, quiet: bool) -> Result<Control, Failure> {
-        let control = Control::none(pace, signals, quiet);
-        self.follow(&control)?;
+    pub fn open(&self, pace: Pace, context: &Context) -> Result<Control, Failure> {
+        let control = self.open_for_several(context)?;
+        control.add("", pace);
         Ok(control)
     }
 
@@ -52,8 +54,9 @@ impl ControlArgs {
     ///
     /// # Errors
     /// If the file could never be read.
-    pub fn open_for_several(&self, signals: &Signals, quiet: bool) -> Result<Control, Failure> {
-        let control = Control::new(BTreeMap::new(), signals, quiet);
+    pub fn open_for_several(&self, context: &Context) -> Result<Control, Failure> {
+        let Context { signals, global, orders, .. } = context;
+        let control = Control::new(signals, global.quiet, Arc::clone(orders));
         self.follow(&control)?;
         Ok(control)
     }
@@ -78,9 +81,8 @@ impl ControlArgs {
 /// The file may not exist yet, but its folder must.
 fn check(path: &Path) -> Result<(), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let why = match path.metadata() {
-        Ok(about) if about.is_file() => return Ok(()),
-        Ok(_) => "it is not a regular file".to_owned(),
+    let why = match file::read(path) {
+        Ok(_) => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if folder.is_none_or(Path::is_dir) {
                 return Ok(());
@@ -105,7 +107,7 @@ pub struct Control {
 struct State {
     /// Those of a sweeper by namespace; any other command has one.
     paces: Mutex<BTreeMap<String, PaceControl>>,
-    orders: Mutex<Orders>,
+    orders: Arc<Mutex<Orders>>,
     signals: Signals,
     quiet: bool,
     screen: Mutex<Option<Screen>>,
@@ -113,19 +115,11 @@ struct State {
     reported: Mutex<BTreeSet<String>>,
 }
 
-/// What was asked for so far, for the collections that a sweeper begins later.
-#[derive(Debug, Clone, Copy, Default)]
-struct Orders {
-    paused: bool,
-    rate: Option<Option<u32>>,
-    max_latency: Option<MaxLatency>,
-}
-
 impl Control {
-    fn new(paces: BTreeMap<String, PaceControl>, signals: &Signals, quiet: bool) -> Self {
+    fn new(signals: &Signals, quiet: bool, orders: Arc<Mutex<Orders>>) -> Self {
         let state = State {
-            paces: Mutex::new(paces),
-            orders: Mutex::default(),
+            paces: Mutex::default(),
+            orders,
             signals: signals.clone(),
             quiet,
             screen: Mutex::default(),
@@ -136,11 +130,12 @@ impl Control {
 
     /// Without a file.
     pub fn none(pace: Pace, signals: &Signals, quiet: bool) -> Self {
-        let pace = BTreeMap::from([(String::new(), PaceControl::new(pace))]);
-        Self::new(pace, signals, quiet)
+        let control = Self::new(signals, quiet, Arc::default());
+        control.add("", pace);
+        control
     }
 
-    /// Adds a collection of a sweeper, and returns its pace, to which what was asked for applies.
+    /// Adds a collection, and returns its pace, to which what was asked for applies.
     pub fn add(&self, namespace: &str, pace: Pace) -> PaceControl {
         let pace = PaceControl::new(pace);
         let orders = lock(&self.state.orders);
@@ -153,8 +148,9 @@ impl Control {
         if let Some(goal) = orders.max_latency {
             pace.set_max_latency(goal);
         }
-        drop(orders);
+        // Before another order can be given, which would miss it.
         lock(&self.state.paces).insert(namespace.to_owned(), pace.clone());
+        drop(orders);
         pace
     }
 

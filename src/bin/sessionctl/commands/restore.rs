@@ -322,7 +322,7 @@ async fn carry_out(
     prepared: &mut Prepared,
 ) -> Result<Result<Exit, Failure>, Failure> {
     let pace = Pace { max_latency: args.gentle.max_latency, ..Pace::default() };
-    let control = args.control.open(pace, &context.signals, context.global.quiet)?;
+    let control = args.control.open(pace, context)?;
     let audit = Audit::open(&args.audit, &context.command_line)?;
     let run = run_id();
     let Prepared { connection, layouts: named, .. } = &*prepared;

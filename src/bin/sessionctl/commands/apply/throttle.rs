@@ -67,7 +67,7 @@ impl ThrottleArgs {
 
     /// The control of a command that begins at this pace.
     pub fn control(&self, context: &Context) -> Result<Control, Failure> {
-        self.control.open(self.pace(), &context.signals, context.global.quiet)
+        self.control.open(self.pace(), context)
     }
 
     /// Reports at once if the lag cannot be read, or has no meaning.
@@ -158,9 +158,17 @@ pub fn felt(latency: Option<&Latency>, took: Duration, verbose: bool) -> Option<
     }
 }
 
-/// The warning if reads take longer than asked for, whatever is written.
+/// The warning if reads take longer than asked for, whatever is written, or cannot be measured.
 pub fn out_of_reach(latency: Option<&Latency>) -> Option<String> {
-    let (asked, usual) = latency?.out_of_reach()?;
+    let latency = latency?;
+    if latency.refused {
+        return Some(
+            "cannot measure what other clients feel, because the login lacks the right find: \
+             --max-latency has no effect"
+                .to_owned(),
+        );
+    }
+    let (asked, usual) = latency.out_of_reach()?;
     let (asked, usual) = (fine(asked), fine(usual));
     Some(format!(
         "the limit of {asked} on reads of other clients is out of reach: \

@@ -49,6 +49,13 @@ impl ControlFile {
 
     /// The text, if the file has changed. A file that is not there means nothing.
     pub fn changed(&mut self) -> io::Result<Option<String>> {
+        self.changed_by(read)
+    }
+
+    fn changed_by(
+        &mut self,
+        read: impl FnOnce(&Path) -> io::Result<String>,
+    ) -> io::Result<Option<String>> {
         let about = match fs::metadata(&self.path) {
             Ok(about) => about,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -62,18 +69,19 @@ impl ControlFile {
         if !has_changed && self.changed.elapsed() > LATELY {
             return Ok(None);
         }
+        // One that cannot be read is read again until it can be.
+        let text = read(&self.path)?;
         if has_changed {
             (self.seen, self.changed) = (stamp, Instant::now());
         }
-        let text = read(&self.path)?;
         let differs = text != self.text;
         self.text.clone_from(&text);
         Ok((has_changed || differs).then_some(text))
     }
 }
 
-/// Opening a pipe without a writer would block.
-fn read(path: &Path) -> io::Result<String> {
+/// Reads it as it is now. Opening a pipe without a writer would block.
+pub fn read(path: &Path) -> io::Result<String> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file: File = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
@@ -108,5 +116,20 @@ mod tests {
         assert_eq!(changed(), None);
         fs::create_dir(&path).unwrap();
         assert!(file.changed().is_err());
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_read_for_a_while_is_read_when_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        fs::write(&path, "pause").unwrap();
+        let mut file = ControlFile::new(&path);
+        let fails = |_: &Path| Err(io::Error::other("no"));
+        assert!(file.changed_by(fails).is_err());
+        let long_ago = Instant::now().checked_sub(LATELY * 2).unwrap();
+        file.changed = long_ago;
+        assert!(file.changed_by(fails).is_err());
+        file.changed = long_ago;
+        assert_eq!(file.changed().unwrap().as_deref(), Some("pause"));
     }
 }

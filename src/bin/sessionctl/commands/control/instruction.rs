@@ -50,7 +50,8 @@ impl FromStr for Instruction {
 pub fn read(text: &str) -> (Vec<Instruction>, Vec<(usize, &str)>) {
     let (mut instructions, mut wrong) = (Vec::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
+        // Some editors begin a file with a byte order mark.
+        let line = line.trim_start_matches('\u{feff}').trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn each_form_is_read_and_anything_else_is_wrong() {
-        let text = "# by hand\n\n pause \nrate 5000\nrate off\nmax-latency 10ms\nmax-latency auto\n\
+        let text = "\u{feff}# by hand\n\n pause \nrate 5000\nrate off\nmax-latency 10ms\nmax-latency auto\n\
                     max-latency off\ncontinue\nstop\nrate 0\nrate\nRATE 5\nrate 5 6\nmax-latency 0\npurge";
         let (instructions, wrong) = read(text);
         assert_eq!(
@@ -105,5 +106,6 @@ mod tests {
         );
         let lines: Vec<_> = wrong.iter().map(|(number, _)| *number).collect();
         assert_eq!(lines, [11, 12, 13, 14, 15, 16]);
+        assert_eq!(read("\u{feff}pause\r\n"), (vec![Instruction::Pause], Vec::new()));
     }
 }

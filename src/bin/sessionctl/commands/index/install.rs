@@ -22,6 +22,7 @@ pub async fn run(
     change: &Change,
 ) -> Result<Exit, Failure> {
     let (store, action) = (&looked.store, &looked.action);
+    change.drain.throttle.control.check()?;
     let replaces = aim == Aim::Replace && looked.status.state == TtlState::Differs;
     if looked.status.state != TtlState::Missing && !replaces {
         return nothing_to_do(context, &looked, aim, change).await;
