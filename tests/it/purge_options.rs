@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bson::{Bson, Document, doc};
+use serde_json::json;
 use sessionctl::archive::Reader;
 
 use crate::rig::ReplicaSet;
@@ -249,6 +250,17 @@ fn a_session_that_is_written_back_is_ended_again() {
     let report = comes_back(&db, &[], 0, connect_mongo("one", at(600)));
     assert_eq!(db.ids("sessions"), ["other"]);
     assert_eq!(report["reappeared"], 1, "{report}");
+}
+
+#[test]
+fn the_time_of_run_time_goes_on_while_it_waits_to_look_again() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("one", at(600))]);
+    // Over when it looks again.
+    let time = format!("{}ms", milliseconds(Duration::from_millis(900)));
+    let report = comes_back(&db, &["--run-time", &time], 5, connect_mongo("one", at(600)));
+    assert_eq!(db.ids("sessions"), ["one"]);
+    assert_eq!((&report["stopped"], &report["deleted"]), (&json!("run-time"), &json!(1)));
 }
 
 #[test]

@@ -170,7 +170,7 @@ impl Typed<'_> {
         let confirmed = self.confirm(context, &job, question).await?;
         let means = Means {
             archive: self.archive.open(context, archive).doing(&job.action)?,
-            run_time: self.args.run_time,
+            deadline: self.args.run_time.and_then(|time| Instant::now().checked_add(time)),
             hold: self.hold.hold,
             ..Means::new(&context.signals, context.global.quiet, &audit, &control)
         };

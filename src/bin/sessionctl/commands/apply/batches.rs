@@ -47,7 +47,8 @@ pub struct Means<'a> {
     pub audit: &'a Audit,
     pub control: &'a Control,
     pub archive: Option<Archive>,
-    pub run_time: Option<Duration>,
+    /// The end of `--run-time`, for all rounds together.
+    pub deadline: Option<Instant>,
     /// How long sessions that come back are ended, too.
     pub hold: Option<Duration>,
 }
@@ -55,7 +56,7 @@ pub struct Means<'a> {
 impl<'a> Means<'a> {
     /// No archive, no limit, no hold.
     pub fn new(signals: &'a Signals, quiet: bool, audit: &'a Audit, control: &'a Control) -> Self {
-        Self { signals, quiet, audit, control, archive: None, run_time: None, hold: None }
+        Self { signals, quiet, audit, control, archive: None, deadline: None, hold: None }
     }
 }
 
@@ -91,7 +92,7 @@ impl Batches<'_> {
     ) -> sessionctl::Result<Ran> {
         let started = Instant::now();
         let Self { store, means, report, began, keeps_ids } = self;
-        let Means { signals, quiet, run_time, control, .. } = means;
+        let Means { signals, quiet, deadline, control, .. } = means;
         let progress = Progress::new(report.verb.progress, report.matched, *quiet);
         let _beside = control.beside(&progress);
         let note = |label: &str, text: &str| {
@@ -101,7 +102,8 @@ impl Batches<'_> {
         };
         // A signal, the operator, or the end of `--run-time`.
         let stop = signals.asked.child_token();
-        let _timer = run_time.map(|time| Timer::start(time, &stop));
+        let remaining = deadline.map(|end| end.saturating_duration_since(started));
+        let _timer = remaining.map(|time| Timer::start(time, &stop));
         let purging = store.purge(purge.clone(), stop.clone())?;
         let mut purging = purging.controlled_by(control.pace());
         if let Some(archive) = archive {
@@ -111,7 +113,7 @@ impl Batches<'_> {
         // A hold and `--verify` come to the same sessions again: each is counted once.
         let refused_before = std::mem::take(&mut report.refused);
         let (mut warned, mut paused, mut reordered) = (None, None, false);
-        let mut out_of_reach_said = false;
+        let (mut out_of_reach_said, mut reads_all) = (false, true);
         let outcome = loop {
             match purging.next().await {
                 Ok(None) => break Ok(()),
@@ -125,6 +127,7 @@ impl Batches<'_> {
                 }
                 Ok(Some(Step::Batch(batch))) => {
                     paused = None;
+                    reads_all &= batch.spared.is_some();
                     report.add(&batch);
                     progress.advance(batch.done);
                     if let Err(failure) = began.batch(report.batches, &batch) {
@@ -177,12 +180,9 @@ impl Batches<'_> {
         let is_finished = purging.is_finished() && signals.received().is_none();
         let stopped = signals.stopped().unwrap_or(("run-time", Exit::WorkLeft));
         let stopped = (!is_finished).then_some(stopped);
-        if stopped.is_none() && report.renewed.is_none() && purging.is_exact() {
-            // These sessions were not read one by one, but those that were counted and not deleted
-            // were renewed, or already gone.
-            let done = report.done.unwrap_or(0);
-            report.renewed =
-                report.matched.map(|matched| matched.saturating_sub(done + left_alone));
+        let is_known = reads_all && report.renewed.is_some();
+        if stopped.is_none() && purging.is_exact() && !is_known {
+            report.renewed = renewed(report, left_alone);
         }
         report.stopped = stopped.as_ref().map(|(why, _)| *why);
         if stopped.is_some() {
@@ -190,6 +190,14 @@ impl Batches<'_> {
         }
         Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids, unwritten })
     }
+}
+
+/// How many sessions were renewed in a purge that did not read all of them one by one: those that were
+/// counted and not deleted were renewed, or already gone.
+fn renewed(report: &Report, left_alone: u64) -> Option<u64> {
+    let others = report.done.unwrap_or(0) + left_alone;
+    let missing = report.matched.map(|matched| matched.saturating_sub(others));
+    report.renewed.max(missing)
 }
 
 /// How many sessions are left, if they were counted before or can be counted quickly.
@@ -212,6 +220,10 @@ pub(super) struct Timer(tokio::task::JoinHandle<()>);
 
 impl Timer {
     pub(super) fn start(time: Duration, stop: &CancellationToken) -> Self {
+        // At once, rather than whenever the task runs.
+        if time.is_zero() {
+            stop.cancel();
+        }
         let stop = stop.clone();
         Self(tokio::spawn(async move {
             tokio::time::sleep(time).await;
@@ -223,5 +235,29 @@ impl Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::DateTime;
+
+    use super::super::report::Verb;
+    use super::*;
+
+    #[test]
+    fn what_was_counted_and_is_neither_deleted_nor_left_alone_was_renewed() {
+        let of = |matched, seen, done| {
+            let date = DateTime::from_millis(0);
+            let report = Report::new(Verb::PURGE, "a.s".to_owned(), None, date);
+            let report = Report { matched, renewed: seen, done: Some(done), ..report };
+            renewed(&report, 3)
+        };
+        // Nobody counted them, or nobody read them.
+        assert_eq!((of(None, None, 5), of(None, Some(2), 5)), (None, Some(2)));
+        assert_eq!(of(Some(10), None, 5), Some(2));
+        // Only some were read, such as in a trial of storage order.
+        assert_eq!(of(Some(10), Some(0), 5), Some(2));
+        assert_eq!(of(Some(10), Some(1), 7), Some(1));
     }
 }
