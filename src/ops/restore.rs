@@ -194,7 +194,8 @@ where
         {
             return Ok(None);
         }
-        self.batches.size = self.gate.load(1, self.batch_size).size as usize;
+        let size = self.gate.control().batch_size(self.batch_size);
+        self.batches.size = self.gate.load(1, size).size as usize;
         let Some(batch) = self.batches.next().transpose()? else { return Ok(None) };
         let mut restored = Restored { read: batch.documents.len() as u64, ..Restored::NONE };
         if let Some(reported) = &mut self.reported {

@@ -243,6 +243,10 @@ fn a_sweeper_is_paused_and_stopped_by_its_control_file() {
     file.says("continue\nrate 5000");
     db.await_ids("sessions", &["live"]);
     becomes("the rate was in force", || one("rate"), |rate| rate == 5000);
+    assert_eq!(one("max_latency"), "auto");
+    file.says("max-latency off");
+    becomes("the latency was in force", || one("max_latency"), |latency| latency == "off");
+    assert_eq!(one("config")["max_latency"], "auto");
     file.says("stop");
     sweep.wait().exits(0).says("stopped by the operator");
 }
@@ -278,10 +282,6 @@ fn keys_pause_slow_down_and_stop_a_purge_on_a_terminal() {
     running.types("p");
     running.await_printed("paused: p continues");
     let before = stands_still(&db);
-    assert_eq!(one("max_latency"), "auto");
-    file.says("max-latency off");
-    becomes("the latency was in force", || one("max_latency"), |latency| latency == "off");
-    assert_eq!(one("config")["max_latency"], "auto");
     running.types("p");
     becomes("it went on", || left(&db), |left| *left < before);
     running.types("?");
@@ -349,22 +349,6 @@ fn a_pause_that_comes_while_sessions_are_read_lets_none_of_them_be_written() {
 }
 
 #[test]
-fn a_short_command_leaves_what_is_typed_meanwhile_to_the_shell() {
-    let db = expired(20);
-    let delay = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 1500 };
-    let held = db.fail_commands(doc! { "times": 1 }, delay);
-    let line = "$sessionctl; read answer; echo the shell got $answer";
-    let mut running = db.command(&["purge", "--expired", "-y"]).start_on_terminal(line);
-    held.wait(1);
-    // Before the keys are read, and an incomplete line at that time.
-    running.types("qp");
-    let left = becomes("the delete was over", || left(&db), |left| *left == 1);
-    assert_eq!(left, 1);
-    running.types("\r");
-    running.await_printed("the shell got qp");
-    running.wait().exits(0);
-}
-#[test]
 fn keys_work_again_when_a_shell_brings_the_command_back_to_the_foreground() {
     let db = expired(3000);
     // Unlike others, this shell sends no SIGCONT to a job that runs.
@@ -415,3 +399,19 @@ fn a_file_that_says_stop_is_obeyed_before_the_question() {
     assert_eq!(db.count("sessions", doc! { "expires": { "$gt": at(0) } }), 1);
 }
 
+#[test]
+fn a_short_command_leaves_what_is_typed_meanwhile_to_the_shell() {
+    let db = expired(20);
+    let delay = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 1500 };
+    let held = db.fail_commands(doc! { "times": 1 }, delay);
+    let line = "$sessionctl; read answer; echo the shell got $answer";
+    let mut running = db.command(&["purge", "--expired", "-y"]).start_on_terminal(line);
+    held.wait(1);
+    // Before the keys are read, and an incomplete line at that time.
+    running.types("qp");
+    let left = becomes("the delete was over", || left(&db), |left| *left == 1);
+    assert_eq!(left, 1);
+    running.types("\r");
+    running.await_printed("the shell got qp");
+    running.wait().exits(0);
+}

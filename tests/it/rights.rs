@@ -189,6 +189,39 @@ fn each_role_of_the_topic_on_rights_is_enough_for_its_commands_and_no_right_can_
     }
 }
 
+#[test]
+fn a_restore_that_may_not_read_says_that_it_cannot_keep_a_latency_and_asks_the_server_once() {
+    let server = own_server(Options { args: vec!["--auth".to_owned()], ..Options::default() });
+    Db::on(&server.uri()).admin(doc! { "createUser": "root", "pwd": "root", "roles": ["root"] });
+    let uri =
+        |user: &str| format!("mongodb://{user}:{user}@{}/?authSource=admin", server.address());
+    let mut db = Db::on(&uri("root"));
+    db.name = "test".to_owned();
+    db.insert("sessions", (0..600).map(|n| connect_mongo(&format!("gone-{n}"), at(-60))));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.bson");
+    let path = path.to_str().unwrap();
+    db.sessionctl(&["purge", "--expired", "--archive", path]).exits(0);
+    let insert = doc! {
+        "resource": { "db": "test", "collection": "sessions" }, "actions": ["insert"],
+    };
+    db.admin(doc! { "createRole": "inserter", "privileges": [insert], "roles": [] });
+    db.admin(doc! { "createUser": "inserter", "pwd": "inserter", "roles": ["inserter"] });
+    let file = folder.path().join("control");
+    std::fs::write(&file, "rate 200").unwrap();
+    let arguments = ["restore", path, "--yes", "--max-latency", "5ms", "--control"];
+    let program = Program::new(&[&arguments[..], &[file.to_str().unwrap()]].concat());
+    let run = program.env("SESSIONCTL_URI", &uri("inserter")).run().exits(0);
+    run.says("warning: cannot measure what other clients feel");
+    assert_eq!(db.count("sessions", doc! {}), 600);
+    // Each refusal is a line of the server's log.
+    let log = db.admin(doc! { "getLog": "global" });
+    let log = log.get_array("log").unwrap().iter().filter_map(Bson::as_str);
+    let refused = log.filter(|line| line.contains("not authorized"));
+    let refused: Vec<_> = refused.collect();
+    assert_eq!(refused.len(), 1, "{refused:#?}");
+}
+
 /// The privileges of which Atlas makes custom roles, as its API names them (`actions.action` in the
 /// reference of the Atlas Administration API), as far as a role here could need them.
 const OF_ATLAS: [&str; 18] = [

@@ -31,8 +31,6 @@ const BATCH_SIZE: u32 = 1000;
 const BATCH_BYTES: usize = 4 << 20;
 /// The most copies to be deleted that gather before they are.
 const MOST_OVER: usize = 1000;
-/// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
-const STARTS_A_SECOND: u32 = 4;
 
 /// Where sessions come from.
 enum Source {
@@ -295,8 +293,8 @@ impl Copying {
     /// How much may be done at a time.
     fn load(&mut self) -> Load {
         let size = self.copy.batch_size.unwrap_or(BATCH_SIZE);
-        let share = self.gate.control().pace().rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
-        self.gate.load(self.jobs, share.map_or(size, |share| size.min(share)))
+        let size = self.gate.control().batch_size(size);
+        self.gate.load(self.jobs, size)
     }
 
     /// What reads of other clients of the target took meanwhile; see

@@ -7,6 +7,9 @@ use tokio::sync::watch;
 
 use super::values::{MaxLatency, Pace};
 
+/// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
+const STARTS_A_SECOND: u32 = 4;
+
 /// The throttling of a running command. It may change while the command runs; clones share it.
 #[derive(Debug, Clone)]
 pub struct PaceControl(Arc<watch::Sender<Setting>>);
@@ -26,6 +29,12 @@ impl PaceControl {
     /// The pace now.
     pub fn pace(&self) -> Pace {
         self.0.borrow().pace
+    }
+
+    /// The number of sessions of a batch, of which usually there are this many.
+    pub(in crate::ops) fn batch_size(&self, usual: u32) -> u32 {
+        let share = self.pace().rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
+        share.map_or(usual, |share| usual.min(share))
     }
 
     /// Whether no batch begins.

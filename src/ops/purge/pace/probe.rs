@@ -58,6 +58,8 @@ pub struct Latency {
     pub during: Option<(Duration, Duration)>,
     /// How many times as fast full speed might have been.
     pub full_speed: f64,
+    /// Whether the login may not read sessions: then nothing was measured.
+    pub refused: bool,
 }
 
 impl Latency {
@@ -83,6 +85,8 @@ struct State {
     in_flight: usize,
     worked: Instant,
     during: Histogram,
+    /// Whether the server refused to be read from.
+    refused: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +141,7 @@ impl Probe {
             in_flight,
             worked: Instant::now(),
             during: Histogram::default(),
+            refused: false,
         };
         let shared = Arc::new(Mutex::new(state));
         let stop = CancellationToken::new();
@@ -181,6 +186,7 @@ impl Probe {
     pub(super) fn load(&self, most: Load) -> Load {
         let state = self.lock();
         match state.phase {
+            _ if state.refused => most,
             Phase::Connecting => Load { jobs: 1, ..most },
             Phase::Quiet | Phase::Working => state.steering.load(most),
         }
@@ -196,6 +202,7 @@ impl Probe {
             asked: state.steering.asked(),
             during: (during.total() > 0).then(|| (during.quantile(0.5), during.quantile(0.99))),
             full_speed,
+            refused: state.refused,
         }
     }
 }
@@ -214,6 +221,12 @@ impl Task {
         let mut reads = loop {
             match Reads::open(connection, collection).await {
                 Ok(reads) => break reads,
+                // Another attempt each second would only fill the server's log.
+                Err(Error::Unauthorized { .. }) => {
+                    let mut state = lock(&self.shared);
+                    (state.refused, state.phase) = (true, Phase::Working);
+                    return;
+                }
                 Err(_) => sleep(FAILED).await,
             }
         };
@@ -357,6 +370,7 @@ impl Reads {
                     self.sessions = first_batch(&found).iter().filter_map(id).collect();
                     return Ok(());
                 }
+                Err(error @ Error::Unauthorized { .. }) => return Err(error),
                 Err(error) if error.is_transient() => return Err(error),
                 // It cannot do this, or the `_id`s cannot be decoded.
                 Err(_) => {}
@@ -403,6 +417,7 @@ mod tests {
             in_flight: 1,
             worked: long_ago,
             during: Histogram::default(),
+            refused: false,
         };
         assert!(state.is_working());
         state.in_flight = 0;

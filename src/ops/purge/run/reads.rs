@@ -11,9 +11,6 @@ use crate::ops::purge::source::Source;
 use crate::server::backoff::Retries;
 use crate::server::connection::Topology;
 
-/// At a limited rate, at least this many batches start per second: small ones, rather than bursts.
-const STARTS_A_SECOND: u32 = 4;
-
 impl Purging {
     /// The number of batches that may be in flight now.
     pub(super) fn allowed(&mut self) -> usize {
@@ -90,7 +87,6 @@ impl Purging {
 
     fn batch_size(&self) -> u32 {
         let size = self.purge.batch_size.unwrap_or_else(|| self.strategy.batch_size());
-        let share = self.gate.control().pace().rate.map(|rate| (rate / STARTS_A_SECOND).max(1));
-        share.map_or(size, |share| size.min(share))
+        self.gate.control().batch_size(size)
     }
 }
