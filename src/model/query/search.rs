@@ -18,6 +18,11 @@ const VALUES: usize = 10_000;
 /// The maximum number of users in one filter on user fields; each has up to four values.
 pub(crate) const MOST_USERS: usize = 5000;
 
+/// The characters with a meaning in regular expressions that JSON does not escape.
+const SPECIAL: &str = ".-$()[]{}|*?^";
+/// The maximum number of combinations of the lengths of what may be escaped.
+const MOST_WAYS: usize = 10_000;
+
 /// Candidates for the sessions of `users`; `None` if the server cannot search for them, or if
 /// decoding every session is faster because there are many users.
 pub(super) fn users(layout: &Layout, users: &Users) -> Option<Document> {
@@ -138,12 +143,12 @@ fn payload(layout: &Layout, paths: &[&str], texts: &[&str]) -> Option<Vec<Docume
     if codecs == [Codec::Document] {
         at(Some(field), paths, texts)
     } else if is_json(codecs) {
-        let has_text = texts.iter().map(|text| doc! { field: { "$regex": pattern(text) } });
+        let has_text = |text: &&str| Some(doc! { field: { "$regex": pattern(text)? } });
         // The server cannot search binary data and base64, so it sends whatever does not begin with
         // a brace. A comparison is cheaper than a regular expression, and with a collation it
         // matches more.
         let is_no_object = doc! { field: { "$not": { "$gte": "{", "$lt": "|" } } };
-        Some(has_text.chain([is_no_object]).collect())
+        texts.iter().map(has_text).chain([Some(is_no_object)]).collect()
     } else {
         None
     }
@@ -204,28 +209,42 @@ fn is_whole(number: &str) -> bool {
     number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
-/// A regular expression for `text` inside JSON. It allows anything for a character that may be
-/// written as an escape, such as the `+` that .NET escapes: up to fourteen characters, for a pair
-/// of surrogates in JSON that was encoded twice.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 8);
-    for letter in text.chars() {
-        match letter {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | ' ' | ':' | '@' | ',' | '~' | '%' => {
-                pattern.push(letter);
-            }
-            '.' | '-' | '$' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '*' | '?' | '^' => {
-                pattern.push('\\');
-                pattern.push(letter);
-            }
-            _ => pattern.push_str(".{1,14}"),
+/// A regular expression for `text` inside JSON; `None` if every text matches. It allows anything for
+/// a character that may be written as an escape, such as the `+` that .NET escapes: up to fourteen
+/// characters, for a pair of surrogates in JSON that was encoded twice.
+///
+/// There is one quantifier for a run of such characters, none at either end, and no more of them
+/// than [`MOST_WAYS`] allows: what is left out only makes more texts match. PCRE tries all
+/// combinations of the lengths, and mongod 6.0 takes a search that it gives up for no match.
+fn pattern(text: &str) -> Option<String> {
+    let (mut pattern, mut open, mut ways) = (String::with_capacity(text.len() + 8), 0_usize, 1);
+    for letter in text.trim_matches(may_be_escaped).chars() {
+        if may_be_escaped(letter) {
+            open += 1;
+            continue;
         }
+        if open > 0 {
+            ways *= 1 + 13 * open;
+            if ways > MOST_WAYS {
+                break;
+            }
+            pattern += &format!(".{{{open},{}}}", 14 * open);
+            open = 0;
+        }
+        if SPECIAL.contains(letter) {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
     }
     if let Some(exponent) = with_exponent(text) {
         pattern.push('|');
         pattern.push_str(&exponent);
     }
-    pattern
+    (!pattern.is_empty()).then_some(pattern)
+}
+
+fn may_be_escaped(letter: char) -> bool {
+    !letter.is_ascii_alphanumeric() && !"_ :@,~%".contains(letter) && !SPECIAL.contains(letter)
 }
 
 /// The same for a whole number as Java writes a large double: `4.2E1`. Without an exponent, as in
@@ -251,8 +270,14 @@ mod tests {
 
     #[test]
     fn what_json_may_escape_is_left_open() {
+        let pattern = |text: &str| super::pattern(text).unwrap_or_default();
         assert_eq!(pattern("a.b@example.se"), "a\\.b@example\\.se");
-        assert_eq!(pattern("Åsa/\"x"), ".{1,14}sa.{1,14}.{1,14}x");
+        assert_eq!(pattern("Åsa/\"x+"), "sa.{2,28}x");
+        assert_eq!(pattern("Дмитрий Иванович Петров"), " .{8,112} ");
+        assert_eq!(pattern("Дмитрий"), "");
+        // Beyond the limit, the rest is left out.
+        assert_eq!(pattern(&format!("a{}b", "я".repeat(5000))), "a");
+        assert_eq!(pattern(&"я-".repeat(9)), "\\-.{1,14}\\-.{1,14}\\-.{1,14}\\-");
     }
 
     #[test]
@@ -264,11 +289,11 @@ mod tests {
             ("10000000", &["10000000.0", "1.0E7", "1e7", "1e+07"]),
             ("7", &["7", "7.0", "7e0"]),
         ] {
-            let pattern = regex::Regex::new(&pattern(number)).unwrap();
+            let pattern = regex::Regex::new(&pattern(number).unwrap()).unwrap();
             assert!(spellings.iter().all(|spelling| pattern.is_match(spelling)), "{pattern}");
         }
-        assert_eq!(pattern("a42"), "a42");
-        assert_eq!(pattern("42-1"), "42\\-1");
+        assert_eq!(pattern("a42").unwrap(), "a42");
+        assert_eq!(pattern("42-1").unwrap(), "42\\-1");
     }
 
     #[test]

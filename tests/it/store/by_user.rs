@@ -153,6 +153,42 @@ fn a_user_under_a_key_with_a_dot_is_found_in_every_layout() {
     }
 }
 
+/// Mongod 6.0 and older take a search that PCRE gives up for one that found nothing.
+#[test]
+fn a_user_with_many_letters_beyond_ascii_is_found_in_json_and_logged_out() {
+    let users = [
+        "Дмитрий Иванов",
+        "Александра",
+        "Дмитрий Александрович Преображенский-Воскресенский",
+        "Åsa \"Öberg\" +++++++ Ñ",
+    ];
+    let db = Db::new();
+    let cookie = json!({ "originalMaxAge": 86_400_000, "expires": "2036-01-02T03:04:05.000Z",
+        "httpOnly": true, "path": "/" });
+    let of = |id: String, user: &str| {
+        let payload = json!({ "cookie": cookie, "views": 7, "user": user }).to_string();
+        doc! { "_id": id, "expires": at(600), "session": payload }
+    };
+    db.insert("sessions", (0..1000).map(|number| of(id(number), &format!("Äke Nr. {number}"))));
+    let store = db.store("connect-mongo-json");
+    for user in users {
+        let plain = of(ID.to_owned(), user);
+        // As PHP and Python write it.
+        let escape = |letter: char| match letter.is_ascii() {
+            true => letter.to_string(),
+            false => format!("\\u{:04x}", u32::from(letter)),
+        };
+        let escaped: String = plain.get_str("session").unwrap().chars().map(escape).collect();
+        let escaped = with(plain.clone(), doc! { "_id": OTHER, "session": escaped });
+        db.insert("sessions", [plain, escaped]);
+        assert_eq!(sessions_of(&db, &store, user).len(), 2, "{user}");
+        let found = db.sessionctl(&["list", "--user", user, "-o", "json"]).exits(0).json();
+        assert_eq!(found.as_array().unwrap().len(), 2, "{user}");
+        let ended = db.runtime.block_on(store.destroy_all_of(user)).unwrap();
+        assert_eq!((ended, db.count("sessions", doc! {})), (2, 1000), "{user}");
+    }
+}
+
 #[test]
 fn with_the_index_only_the_sessions_of_the_user_are_examined() {
     for layout in ["express-mongodb-1", "express-session-object", "express-mongodb-legacy"] {
