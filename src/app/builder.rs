@@ -122,7 +122,8 @@ impl Default for StoreBuilder {
 impl StoreBuilder {
     /// The connection string. Default: `mongodb://localhost:27017`. Its options set how long to
     /// wait for an unreachable server (`serverSelectionTimeoutMS`, default 5000) and the maximum
-    /// number of connections (`maxPoolSize`).
+    /// number of connections (`maxPoolSize`). Sessions are read from the primary, whatever its
+    /// `readPreference`, and with the read concern `local`: see [`client`](Self::client).
     #[must_use]
     pub fn uri(mut self, uri: &str) -> Self {
         self.source = Source::Uri(uri.to_owned());
@@ -333,7 +334,7 @@ impl StoreBuilder {
     async fn connection(&self) -> Result<Connection> {
         let name = self.database.as_deref();
         match &self.source {
-            Source::Uri(uri) => Connection::open(uri, name).await,
+            Source::Uri(uri) => Connection::open_primary(uri, name).await,
             Source::Client(client) => {
                 let default = client.default_database();
                 let default = default.as_ref().map(Database::name);

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bson::{Bson, doc};
-use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria, ServerAddress};
+use mongodb::options::{
+    ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, ServerAddress,
+};
 use mongodb::{ClientSession, ServerInfo};
 
 use crate::error::{Error, Result};
@@ -113,8 +115,31 @@ impl Connection {
     /// [`Error::Uri`] if the string is invalid; the message contains no secrets. [`Error::Driver`]
     /// if the name in a `mongodb+srv` string cannot be looked up.
     pub async fn open(uri: &str, database: Option<&str>) -> Result<Self> {
+        Self::open_with(uri, database, |_| {}).await
+    }
+
+    /// The same, with reads as in [`from_client`](Self::from_client): from the primary, with the
+    /// read concern `local`, whatever the connection string says.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub(crate) async fn open_primary(uri: &str, database: Option<&str>) -> Result<Self> {
+        let to_primary = |options: &mut ClientOptions| {
+            options.selection_criteria = Some(ReadPreference::Primary.into());
+            // Not every server accepts a read concern, so only another one is replaced.
+            options.read_concern = options.read_concern.take().map(|_| ReadConcern::local());
+        };
+        Self::open_with(uri, database, to_primary).await
+    }
+
+    async fn open_with(
+        uri: &str,
+        database: Option<&str>,
+        adapt: impl FnOnce(&mut ClientOptions),
+    ) -> Result<Self> {
         let socket_timeout = uri::socket_timeout(uri).map_err(Error::Uri)?;
         let (mut options, login, ignored) = read(uri).await?;
+        adapt(&mut options);
         let within = *options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         let limits = Limits::new(socket_timeout, within);
         // Operators see this name in `currentOp` and in the server's log.
