@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::Collection;
-use mongodb::options::{FindOneOptions, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::options::{
+    Acknowledgment, FindOneOptions, ReadPreference, SelectionCriteria, WriteConcern,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -23,6 +25,12 @@ use crate::model::session::{SessionId, State};
 use crate::server::connection::{Asking, Handle, LONGEST_READ, Servers};
 use crate::server::flavour::Feature;
 use crate::server::reply::{affected, documents};
+
+/// How many seconds a delete waits for a majority. Without a limit, a replica set that has lost its
+/// majority of data-bearing members would hold each log-out, and its connection, until one is back.
+const MAJORITY_WITHIN: u32 = 5;
+/// The code of a write that is done, but was not confirmed in time.
+const UNCONFIRMED: i32 = 64;
 
 /// The result of a find whose reply includes the server's clock.
 enum Sent {
@@ -256,13 +264,14 @@ impl Store {
         client.database(self.connection.database()).collection(&self.collection)
     }
 
-    /// Deletes the session `id`, and returns whether it existed. Waits for a majority: if a
-    /// failover rolled back a logout, the session could log in again.
+    /// Deletes the session `id`, and returns whether it existed. Waits up to 5 seconds for a
+    /// majority: if a failover rolled back a logout, the session could log in again.
     ///
     /// # Errors
-    /// If the server refuses the command or cannot be reached.
+    /// If the server refuses the command or cannot be reached. With the [code](Error::code) 64, the
+    /// session is deleted, but no majority confirmed that in time.
     pub async fn destroy(&self, id: &str) -> Result<bool> {
-        self.observed("destroy", self.destroy_one(id)).await
+        self.observed("destroy", async { self.destroy_one(id).await.map_err(unconfirmed) }).await
     }
 
     async fn destroy_one(&self, id: &str) -> Result<bool> {
@@ -277,7 +286,7 @@ impl Store {
             let collection = self.collection_of(&client);
             let (query, comment) = (query.clone(), comment.clone());
             async move {
-                let delete = collection.delete_one(query).write_concern(WriteConcern::majority());
+                let delete = collection.delete_one(query).write_concern(majority());
                 let delete = delete.comment(comment);
                 let deleted = match &mut session {
                     Some(session) => delete.session(session).await,
@@ -293,9 +302,12 @@ impl Store {
     /// than a few thousand sessions, [`purge`](crate::purge) loads the server less.
     ///
     /// # Errors
-    /// If the server refuses the command or cannot be reached.
+    /// As for [`Store::destroy`].
     pub async fn clear(&self) -> Result<u64> {
-        self.observed("clear", self.delete_all(self.layouts.membership())).await
+        let cleared = async {
+            self.delete_all(self.layouts.membership()).await.map_err(unconfirmed)
+        };
+        self.observed("clear", cleared).await
     }
 
     async fn delete_all(&self, query: Document) -> Result<u64> {
@@ -303,7 +315,7 @@ impl Store {
             "delete": &self.collection,
             "deletes": [{ "q": query, "limit": 0 }],
             "comment": &self.comment,
-            "writeConcern": { "w": "majority" },
+            "writeConcern": { "w": "majority", "wtimeout": 1000 * i64::from(MAJORITY_WITHIN) },
         };
         Ok(affected(&self.run("delete", command).await?, "n"))
     }
@@ -344,6 +356,25 @@ impl Store {
         let states = [State::Live, State::Endless];
         let either = doc! { "$or": states.map(|state| self.layouts.filter(state, now)).to_vec() };
         all(vec![self.layouts.membership(), either])
+    }
+}
+
+fn majority() -> WriteConcern {
+    let within = Duration::from_secs(MAJORITY_WITHIN.into());
+    WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(within).build()
+}
+
+/// The same error, which says that the delete itself is done. The server only says that it waited.
+fn unconfirmed(error: Error) -> Error {
+    match error {
+        Error::Server { code: UNCONFIRMED, name, source, .. } => {
+            let message = format!(
+                "the delete is done, but a majority of the replica set did not confirm it within \
+                 {MAJORITY_WITHIN} s"
+            );
+            Error::Server { code: UNCONFIRMED, name, message, source }
+        }
+        error => error,
     }
 }
 

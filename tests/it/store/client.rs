@@ -12,10 +12,11 @@ use mongodb::options::{
 use serde_json::{Value, json};
 use sessionctl::mongod::Options;
 use sessionctl::{Connection, Error, Store};
+use tokio::task::JoinHandle;
 
 use super::{HOUR, ID, OTHER};
 use crate::rig::ReplicaSet;
-use crate::support::{Db, own_server};
+use crate::support::{Db, eventually, own_server};
 
 /// The client of an application.
 fn client(db: &Db, set: impl FnOnce(&mut ClientOptions)) -> Client {
@@ -130,22 +131,65 @@ fn sessions_are_read_from_the_primary_whatever_the_client_prefers() {
         options.read_concern = Some(ReadConcern::majority());
         options.write_concern = Some(WriteConcern::nodes(1));
     });
-    let store = open(&db, lagging.clone()).unwrap();
+    let prefers = "readPreference=secondaryPreferred&readConcernLevel=majority&w=1";
+    let by_uri = Store::builder().uri(&format!("{}&{prefers}", db.uri)).database(&db.name);
+    let stores =
+        [open(&db, lagging.clone()).unwrap(), db.runtime.block_on(by_uri.open()).unwrap().0];
     set.fall_behind(1);
     let found = db.runtime.block_on(async {
-        let payload = json!({ "user": "asa" });
-        store.set(ID, &payload, HOUR).await.unwrap();
-        assert!(store.set_new(OTHER, &payload, HOUR).await.unwrap());
-        assert!(store.get::<Value>(ID).await.unwrap().is_some());
-        assert_eq!(store.sessions_of("asa").await.unwrap().len(), 2);
-        assert_eq!(store.length().await.unwrap(), 2);
+        for (number, store) in stores.iter().enumerate() {
+            let user = format!("asa-{number}");
+            let (ids, payload) = ([ID, OTHER].map(|id| format!("{number}{id}")), json!({ "user": user }));
+            store.set(&ids[0], &payload, HOUR).await.unwrap();
+            assert!(store.set_new(&ids[1], &payload, HOUR).await.unwrap());
+            assert!(store.get::<Value>(&ids[0]).await.unwrap().is_some());
+            assert_eq!(store.sessions_of(&user).await.unwrap().len(), 2);
+            assert_eq!(store.length().await.unwrap(), 2 * (number as u64 + 1));
+        }
         let own = lagging.database(&db.name).collection::<Document>("sessions");
-        own.count_documents(doc! { "_id": ID }).await.unwrap()
+        own.count_documents(doc! {}).await.unwrap()
     });
-    assert_eq!(found, 0, "the secondary that the client prefers has not seen it");
+    assert_eq!(found, 0, "the secondary that the client prefers has seen none");
     set.catch_up(1);
 
     let direct = db.runtime.block_on(Client::with_uri_str(set.direct_uri(1))).unwrap();
     let refused = db.runtime.block_on(Connection::from_client(&direct, &db.name)).unwrap_err();
     assert!(matches!(refused, Error::NotPrimary { .. }), "{refused:?}");
+}
+
+#[test]
+fn a_log_out_without_a_majority_is_done_and_says_in_time_that_it_is_not_confirmed() {
+    let set = ReplicaSet::start(2, &[("enableTestCommands", "1")]);
+    let db = Db::on(&set.uri());
+    db.insert("settled", [doc! { "_id": 1 }]);
+    set.fall_behind(1);
+    // As many as the pool has connections, and more; with an id that is not `_id`, a few.
+    for (layout, sessions) in [("express-mongodb-1", 68), ("express-mongodb-legacy", 2)] {
+        let builder = Store::builder().uri(&format!("{}&w=1", db.uri)).database(&db.name);
+        let builder = builder.collection(layout).layout(layout);
+        let (store, _) = db.runtime.block_on(builder.open()).unwrap();
+        let log_outs: Vec<_> = (0..sessions)
+            .map(|number| {
+                let (store, id) = (store.clone(), format!("{number:0>22}"));
+                db.runtime.spawn(async move {
+                    store.set(&id, &json!({ "n": number }), HOUR).await.unwrap();
+                    store.destroy(&id).await
+                })
+            })
+            .collect();
+        eventually("each log-out has ended", || log_outs.iter().all(JoinHandle::is_finished));
+        for log_out in log_outs {
+            let error = db.runtime.block_on(log_out).unwrap().unwrap_err();
+            assert_eq!(error.code(), Some(64), "{layout} {error:?}");
+            let said = "the delete is done, but a majority of the replica set did not confirm it";
+            assert!(error.to_string().contains(said), "{layout} {error}");
+        }
+        assert_eq!(db.count(layout, doc! {}), 0, "{layout}");
+        db.runtime.block_on(async {
+            store.set(ID, &json!({ "n": 1 }), HOUR).await.unwrap();
+            assert!(store.get::<Value>(ID).await.unwrap().is_some(), "{layout}");
+            assert_eq!(store.clear().await.unwrap_err().code(), Some(64), "{layout}");
+            assert!(store.get::<Value>(ID).await.unwrap().is_none(), "{layout}");
+        });
+    }
 }
