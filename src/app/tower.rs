@@ -108,6 +108,7 @@ macro_rules! implement {
         use std::time::Duration;
 
         use async_trait::async_trait;
+        use bson::RawDocument;
         use $core::session::{Id, Record};
         use $core::session_store::{Error, Result};
         use $core::{ExpiredDeletion, SessionStore};
@@ -161,16 +162,13 @@ macro_rules! implement {
             /// `Backend` if a command cannot be sent or the server rejects it. `Decode` if the payload
             /// cannot be decoded.
             async fn load(&self, id: &Id) -> Result<Option<Record>> {
-                let Some((session, now)) = self.find_live(&id.to_string()).await? else {
-                    return Ok(None);
+                let record = |session: &RawDocument, now| {
+                    let (_, expires) = self.layout().state_at(session, now);
+                    let (data, nanos) = tower::data(self.layout(), session)?;
+                    let data = data.into_iter().collect();
+                    Ok(Record { id: *id, data, expiry_date: expiry_date(expires, nanos) })
                 };
-                let (_, expires) = self.layout().state_at(&session, now);
-                let (data, nanos) = tower::data(self.layout(), &session)?;
-                Ok(Some(Record {
-                    id: *id,
-                    data: data.into_iter().collect(),
-                    expiry_date: expiry_date(expires, nanos),
-                }))
+                Ok(self.read_live(&id.to_string(), false, record).await?)
             }
 
             /// Deletes the session, and waits until a majority has confirmed it.

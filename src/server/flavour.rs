@@ -224,16 +224,21 @@ impl Flavour {
         Feature::ALL.into_iter().filter(lacks).map(Feature::name).collect()
     }
 
-    /// Whether the error shows that the server lacks this, which was unknown before.
+    /// Whether the error shows that the server lacks this, even if another command has shown it in
+    /// the meantime. The caller repeats its command once, without the feature.
     pub(crate) fn learns(&self, feature: Feature, error: &Error) -> bool {
         let Error::Server { message, .. } = error else { return false };
         let is_it = feature.words().iter().any(|word| message.contains(word));
-        is_it && !error.is_transient() && self.note(feature)
+        let shows = is_it && !error.is_transient();
+        if shows {
+            self.note(feature);
+        }
+        shows
     }
 
-    /// Records that the server lacks this. Returns whether that was unknown before.
-    pub(crate) fn note(&self, feature: Feature) -> bool {
-        self.0.lacks.fetch_or(feature.bit(), Ordering::Relaxed) & feature.bit() == 0
+    /// Records that the server lacks this.
+    pub(crate) fn note(&self, feature: Feature) {
+        self.0.lacks.fetch_or(feature.bit(), Ordering::Relaxed);
     }
 
     /// Whether an operator can have set a limit for reads that have none (`defaultMaxTimeMS`).

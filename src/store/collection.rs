@@ -44,7 +44,8 @@ pub struct Store {
     collated: Arc<OnceCell<bool>>,
     /// Touches skip sessions that were written more recently than this.
     pub(super) touch_after: Duration,
-    /// Whether the `save` of tower-sessions skips sessions that are over.
+    /// Whether the `save` of tower-sessions and the `update` of actix-session skip sessions that are
+    /// over.
     pub(crate) save_only_live: bool,
     /// Whether reads go to the primary whatever read preference the connection string has.
     pub(super) from_primary: bool,

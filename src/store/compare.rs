@@ -1,6 +1,7 @@
 //! Writes that lose no update of another request: a session is written only if its payload is still
 //! the one that was read.
 
+use bson::RawDocument;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,12 +25,13 @@ impl Store {
         &self,
         id: &str,
     ) -> Result<Option<Versioned<T>>> {
-        let found = self.find_of_live(id, "$$ROOT".into(), true);
-        let Some((session, _)) = self.observed("get", found).await? else { return Ok(None) };
-        let layout = self.layouts().of(&session);
-        let version = Version::of(layout, &session)?;
-        let payload = typed(roundtrip::value(layout, &session)?)?;
-        Ok(Some(Versioned { payload, version }))
+        let versioned = |session: &RawDocument, _| {
+            let layout = self.layouts().of(session);
+            let version = Version::of(layout, session)?;
+            let payload = typed(roundtrip::value(layout, session)?)?;
+            Ok(Versioned { payload, version })
+        };
+        self.read_live(id, true, versioned).await
     }
 
     /// Writes the session `id` only if its payload is still the one of `version` and it is not

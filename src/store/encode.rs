@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::document::find;
-use crate::model::layout::{Clock, Layout};
+use crate::model::layout::{Clock, FieldPath, Layout};
 use crate::model::payload::msgpack::{self, TowerExpiry};
 use crate::model::payload::{Codec, time};
 use crate::store::expiry::{Expiry, millis};
@@ -121,7 +121,13 @@ impl Whole<'_> {
             return Err(unwritable(layout));
         }
         let Self { id, payload, expiry } = self;
-        fields.value(path.clone(), stored(payload, &id, expiry, layout, clock)?);
+        let payload = stored(payload, &id, expiry, layout, clock)?;
+        if let Some(forbidden) = forbidden_in(layout, path, &payload) {
+            let name = &layout.name;
+            let what = format!("a session of the layout {name} has no field {forbidden}");
+            return Err(Error::Unsupported(what));
+        }
+        fields.value(path.clone(), payload);
         if !layout.may_be_id(&id) {
             let (prefix, suffix) = (&layout.id.prefix, &layout.id.suffix);
             return Err(Error::Unsupported(format!(
@@ -134,6 +140,18 @@ impl Whole<'_> {
             false => Err(unwritable(layout)),
         }
     }
+}
+
+/// A field of the payload at `path` with which the document would be no session of the layout.
+fn forbidden_in<'a>(layout: &'a Layout, path: &str, payload: &Bson) -> Option<&'a FieldPath> {
+    let is_there = |forbidden: &&FieldPath| {
+        let inner = forbidden.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'));
+        let value = inner.and_then(|inner| {
+            inner.split('.').try_fold(payload, |value, name| value.as_document()?.get(name))
+        });
+        value.is_some()
+    };
+    layout.detect.forbid.iter().find(is_there)
 }
 
 fn stored(
@@ -283,17 +301,14 @@ pub(crate) fn tower_record<'a>(
 
 /// The payload as BSON, with the cookie's expiry in the type that the store would write.
 fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<Bson> {
-    let refused = |why: String| {
-        Error::Unsupported(format!(
-            "the payload cannot be stored as BSON: \
-                                                            {why}"
-        ))
-    };
-    if let Some(number) = beyond_bson(payload) {
-        return Err(refused(format!("{number} does not fit into a signed 64-bit integer")));
+    // Without the value, which may be secret; the error of bson quotes it.
+    let refused = |why| Error::Unsupported(format!("the payload cannot be stored as BSON: {why}"));
+    if beyond_bson(payload) {
+        return Err(refused("a number does not fit into a signed 64-bit integer"));
     }
     // Extended JSON stands for the value that it represents, as when the payload is read.
-    let mut bson = Bson::try_from(payload.clone()).map_err(|error| refused(error.to_string()))?;
+    let mut bson = Bson::try_from(payload.clone())
+        .map_err(|_| refused("a value such as {\"$date\": ...} is not valid Extended JSON"))?;
     if let (Some(over), Some(key), Bson::Document(map)) = (over, &layout.payload.cookie, &mut bson)
         && let Ok(cookie) = map.get_document_mut("cookie")
         && cookie.get_str(key).ok() == time(over).as_deref()
@@ -303,12 +318,12 @@ fn document(payload: &Value, over: Option<DateTime>, layout: &Layout) -> Result<
     Ok(bson)
 }
 
-/// A whole number that BSON could represent only approximately.
-fn beyond_bson(value: &Value) -> Option<&serde_json::Number> {
+/// Whether there is a whole number that BSON could represent only approximately.
+fn beyond_bson(value: &Value) -> bool {
     match value {
-        Value::Number(number) => (number.is_u64() && !number.is_i64()).then_some(number),
-        Value::Array(values) => values.iter().find_map(beyond_bson),
-        Value::Object(map) => map.values().find_map(beyond_bson),
-        _ => None,
+        Value::Number(number) => number.is_u64() && !number.is_i64(),
+        Value::Array(values) => values.iter().any(beyond_bson),
+        Value::Object(map) => map.values().any(beyond_bson),
+        _ => false,
     }
 }

@@ -17,6 +17,7 @@ use super::encode::Touch;
 use super::expiry::Expiry;
 use super::read::Reading;
 use super::roundtrip;
+use super::setting::Put;
 use crate::error::{Error, Result};
 use crate::model::document::{Found, find};
 use crate::model::filter::{all, exactly};
@@ -54,22 +55,32 @@ impl Store {
     /// If the server refuses the command or cannot be reached; [`Error::Document`] if the payload does
     /// not decode into `T`.
     pub async fn get<T: DeserializeOwned>(&self, id: &str) -> Result<Option<T>> {
-        let Some((session, _)) = self.find_live(id).await? else { return Ok(None) };
-        typed(roundtrip::value(self.layouts.of(&session), &session)?).map(Some)
+        let payload =
+            |session: &RawDocument, _| typed(roundtrip::value(self.layouts.of(session), session)?);
+        self.read_live(id, false, payload).await
     }
 
-    /// The whole session `id` if it is not over, and the server's clock.
-    pub(crate) async fn find_live(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
-        self.observed("get", self.find_of_live(id, "$$ROOT".into(), self.from_primary)).await
+    /// What `read` makes of the whole session `id` and the server's clock, if it is not over.
+    pub(crate) async fn read_live<T>(
+        &self,
+        id: &str,
+        primary: bool,
+        read: impl FnOnce(&RawDocument, DateTime) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let reading = async {
+            let found = self.find_of_live(id, None, primary || self.from_primary).await?;
+            found.map(|(session, now)| read(&session, now)).transpose()
+        };
+        self.observed("get", reading).await
     }
 
-    /// The result of the expression `part` for the session `id` if it is not over, and the server's
-    /// clock. `part` must include the fields of the expiry. Uses the read preference of the
-    /// connection string, unless it must be the primary.
+    /// The session `id` or `part` of it, which includes the fields of the expiry, if it is not over,
+    /// and the server's clock. Uses the read preference of the connection string, unless it must be
+    /// the primary.
     pub(super) async fn find_of_live(
         &self,
         id: &str,
-        part: Bson,
+        part: Option<Document>,
         primary: bool,
     ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let flavour = self.connection.flavour();
@@ -77,14 +88,15 @@ impl Store {
             return self.find_after_clock(id, primary).await;
         }
         match self.find_with_clock(id, part, primary).await {
-            Ok(Sent::WithoutClock) if flavour.note(Feature::NowInFind) => {
+            Ok(Sent::Live(session, now)) => Ok(Some((session, now))),
+            Ok(Sent::Nothing) => Ok(None),
+            Ok(Sent::WithoutClock) => {
+                flavour.note(Feature::NowInFind);
                 self.find_after_clock(id, primary).await
             }
             Err(error) if flavour.learns(Feature::NowInFind, &error) => {
                 self.find_after_clock(id, primary).await
             }
-            Ok(Sent::Live(session, now)) => Ok(Some((session, now))),
-            Ok(Sent::Nothing | Sent::WithoutClock) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -97,13 +109,15 @@ impl Store {
         primary: bool,
     ) -> Result<Option<(RawDocumentBuf, DateTime)>> {
         let now = self.connection.hello().await?.now;
-        let found = self.find_one(id, None, primary).await?;
+        let found = self.find_one(self.candidate(id), None, primary).await?;
         let path = &self.layout().id.path;
         let is_it = |session: &RawDocumentBuf| match find(session, path) {
             Found::One(RawBsonRef::String(found)) => found == id,
             _ => true,
         };
-        Ok(found.filter(is_it).filter(|session| self.lives(session, now)).map(|found| (found, now)))
+        let is_session = |found: &RawDocumentBuf| self.layouts.describes(found) && is_it(found);
+        let found = found.filter(is_session).filter(|session| self.lives(session, now));
+        Ok(found.map(|found| (found, now)))
     }
 
     fn lives(&self, session: &RawDocument, now: DateTime) -> bool {
@@ -111,17 +125,29 @@ impl Store {
         matches!(state, State::Live | State::Endless)
     }
 
-    async fn find_with_clock(&self, id: &str, part: Bson, primary: bool) -> Result<Sent> {
+    async fn find_with_clock(
+        &self,
+        id: &str,
+        part: Option<Document>,
+        primary: bool,
+    ) -> Result<Sent> {
         let path = &self.layout().id.path;
+        // A part does not show whether it is of a session.
+        let (which, is_whole) = match part {
+            None => (self.candidate(id), true),
+            Some(_) => (self.named(id), false),
+        };
+        let session = part.map_or_else(|| "$$ROOT".into(), Bson::from);
         let projection =
-            doc! { "_id": 0, "session": part, "now": "$$NOW", "id": format!("${path}") };
-        let found = self.find_one(id, Some(projection), primary).await?;
+            doc! { "_id": 0, "session": session, "now": "$$NOW", "id": format!("${path}") };
+        let found = self.find_one(which, Some(projection), primary).await?;
         // With a collation, another id may be equal.
         let is_other = |row: &RawDocumentBuf| row.get_str("id").is_ok_and(|found| found != id);
         let Some(row) = found.filter(|row| !is_other(row)) else { return Ok(Sent::Nothing) };
         let Ok(session) = row.get_document("session") else { return Ok(Sent::WithoutClock) };
         let Ok(now) = row.get_datetime("now") else { return Ok(Sent::WithoutClock) };
-        Ok(match self.lives(session, now) {
+        let is_session = !is_whole || self.layouts.describes(session);
+        Ok(match is_session && self.lives(session, now) {
             true => Sent::Live(session.to_owned(), now),
             false => Sent::Nothing,
         })
@@ -129,17 +155,10 @@ impl Store {
 
     async fn find_one(
         &self,
-        id: &str,
+        which: Document,
         projection: Option<Document>,
         primary: bool,
     ) -> Result<Option<RawDocumentBuf>> {
-        let path = &self.layout().id.path;
-        // A query for only an `_id` has the fastest plan.
-        let which = if path == "_id" {
-            doc! { "_id": id }
-        } else {
-            self.named(id)
-        };
         let mut options = FindOneOptions::default();
         options.projection = projection;
         if self.connection.cuts("find") {
@@ -168,7 +187,22 @@ impl Store {
     /// The filter of the session `id`. It does not check first whether the collection has a
     /// collation, by which "1" may equal "01", because that would cost a round trip.
     pub(super) fn named(&self, id: &str) -> Document {
+        all(vec![self.with_id(id), self.layouts.membership()])
+    }
+
+    /// The filter of all documents with this id, sessions or not.
+    pub(super) fn with_id(&self, id: &str) -> Document {
         exactly(&self.layout().id.path, &id.into())
+    }
+
+    /// The filter of the document that may be the session `id`. A query for only an `_id` has the
+    /// fastest plan, and no second document has it.
+    fn candidate(&self, id: &str) -> Document {
+        if self.layout().id.path == "_id" {
+            doc! { "_id": id }
+        } else {
+            self.named(id)
+        }
     }
 
     /// The `_id`s of the session `id`, from the primary: without a unique index on the id, there may
@@ -187,7 +221,7 @@ impl Store {
 
     /// The fields of the expiry of the session `id`, from the primary.
     pub(super) async fn find_expiry(&self, id: &str) -> Result<Option<(RawDocumentBuf, DateTime)>> {
-        self.find_of_live(id, self.layout().expiry_fields().into(), true).await
+        self.find_of_live(id, Some(self.layout().expiry_fields()), true).await
     }
 
     /// Gives the session `id` a new expiry, and returns whether it is not over. A session that
@@ -221,18 +255,21 @@ impl Store {
                 return Ok(true);
             }
         }
-        loop {
-            let began = Instant::now();
-            let clock = self.clock(Touch::needs_now(layout)).await?;
-            let (query, update) = match self.has_clock() {
-                true => (self.named(id), touch.update(layout, clock)?),
-                false => (self.if_live(self.named(id), clock, began), touch.plain(layout, clock)?),
-            };
-            let done = self.update(query, update, false, None).await;
-            if !self.lacks_clock(&done) {
-                return self.lived(id, done?).await;
-            }
+        let mut done = self.touch_once(id, touch).await;
+        if self.lacks_clock(&done) {
+            done = self.touch_once(id, touch).await;
         }
+        self.lived(id, done?).await
+    }
+
+    async fn touch_once(&self, id: &str, touch: Touch) -> Result<Put> {
+        let (layout, began) = (self.layout(), Instant::now());
+        let clock = self.clock(Touch::needs_now(layout)).await?;
+        let (query, update) = match self.has_clock() {
+            true => (self.named(id), touch.update(layout, clock)?),
+            false => (self.if_live(self.named(id), clock, began), touch.plain(layout, clock)?),
+        };
+        self.update(query, update, false, None).await
     }
 
     /// The same store, whose touches write only if the last write is older than `after`, so that an
@@ -247,8 +284,8 @@ impl Store {
         self
     }
 
-    /// The same store, whose `save` of tower-sessions writes only sessions that are not over at the
-    /// time of the write. See
+    /// The same store, whose `save` of tower-sessions and `update` of actix-session write only
+    /// sessions that are not over at the time of the write. See
     /// [`StoreBuilder::save_only_live`](crate::StoreBuilder::save_only_live).
     #[must_use]
     pub fn save_only_live(mut self, only_live: bool) -> Self {
@@ -278,7 +315,14 @@ impl Store {
         let query = self.named(id);
         if self.layout().id.path != "_id" {
             // Without a unique index, there may be two.
-            return Ok(self.delete_all(query).await? > 0);
+            return match self.delete_all(query.clone()).await {
+                // The driver repeats no delete of many. Whether the first attempt deleted anything
+                // is unknown, unless it was refused.
+                Err(error) if may_succeed_again(&error) => {
+                    Ok(self.delete_all(query).await? > 0 || !error.is_refusal())
+                }
+                deleted => Ok(deleted? > 0),
+            };
         }
         let comment = Bson::from(self.comment.as_str());
         let asking = self.asking("delete", Servers::Primary);
@@ -304,9 +348,8 @@ impl Store {
     /// # Errors
     /// As for [`Store::destroy`].
     pub async fn clear(&self) -> Result<u64> {
-        let cleared = async {
-            self.delete_all(self.layouts.membership()).await.map_err(unconfirmed)
-        };
+        let cleared =
+            async { self.delete_all(self.layouts.membership()).await.map_err(unconfirmed) };
         self.observed("clear", cleared).await
     }
 
@@ -357,6 +400,14 @@ impl Store {
         let either = doc! { "$or": states.map(|state| self.layouts.filter(state, now)).to_vec() };
         all(vec![self.layouts.membership(), either])
     }
+}
+
+/// Whether to repeat a delete at once: it met a change of the primary, or lost its connection. If no
+/// server can be selected, the driver has already waited for one.
+fn may_succeed_again(error: &Error) -> bool {
+    let is_done = error.code() == Some(UNCONFIRMED);
+    let is_unsent = error.is_refusal() && error.code().is_none();
+    error.is_transient() && !is_done && !is_unsent
 }
 
 fn majority() -> WriteConcern {

@@ -128,7 +128,9 @@ impl Store {
             let is_new = matches!(mode, Mode::New);
             let done = store.put_alone(whole, mode).await?;
             if done.inserted || (done.matched && !is_new) {
-                after.run(store, user).await?;
+                // Its failure was reported. The session is written, and a caller who took that for
+                // failed would write it again.
+                let _ = after.run(store, user).await;
             }
             Ok(done)
         }));
@@ -146,29 +148,45 @@ impl Store {
             Mode::Unchanged(_) => self.is_collated().await?.then(simple),
             _ => None,
         };
-        loop {
-            let began = Instant::now();
-            let (mut query, whole) = (self.named(&whole.id), whole.clone());
-            let clock = self.clock(whole.needs_now(self.layout())).await?;
-            if let Mode::Unchanged(version) = &mode {
-                query = all(vec![query, version.condition()?]);
-            }
-            let update = match mode {
-                Mode::Live | Mode::Unchanged(_) if self.has_clock() => {
-                    whole.replacement(self.layout(), clock)?
-                }
-                Mode::Live | Mode::Unchanged(_) => {
-                    query = self.if_live(query, clock, began);
-                    whole.update(self.layout(), clock)?
-                }
-                Mode::Any | Mode::Existing | Mode::New => whole.update(self.layout(), clock)?,
-            };
-            let upsert = matches!(mode, Mode::Any);
-            let done = self.update(query, update, upsert, collation.clone()).await;
-            if !self.lacks_clock(&done) {
-                return done;
-            }
+        let mut done = self.put_once(whole.clone(), &mode, collation.clone()).await;
+        if self.lacks_clock(&done) {
+            done = self.put_once(whole.clone(), &mode, collation.clone()).await;
         }
+        match done {
+            // Another upsert inserted the session first.
+            Err(error) if matches!(mode, Mode::Any) && error.code() == Some(DUPLICATE_KEY) => {
+                self.put_once(whole, &mode, collation).await
+            }
+            done => done,
+        }
+    }
+
+    async fn put_once(
+        &self,
+        whole: Whole<'_>,
+        mode: &Mode,
+        collation: Option<Collation>,
+    ) -> Result<Put> {
+        let (layout, began) = (self.layout(), Instant::now());
+        let clock = self.clock(whole.needs_now(layout)).await?;
+        let mut query = match mode {
+            Mode::Any => all(vec![self.with_id(&whole.id), layout.membership_of_upsert()]),
+            _ => self.named(&whole.id),
+        };
+        if let Mode::Unchanged(version) = mode {
+            query = all(vec![query, version.condition()?]);
+        }
+        let update = match mode {
+            Mode::Live | Mode::Unchanged(_) if self.has_clock() => {
+                whole.replacement(layout, clock)?
+            }
+            Mode::Live | Mode::Unchanged(_) => {
+                query = self.if_live(query, clock, began);
+                whole.update(layout, clock)?
+            }
+            Mode::Any | Mode::Existing | Mode::New => whole.update(layout, clock)?,
+        };
+        self.update(query, update, matches!(mode, Mode::Any), collation).await
     }
 
     /// Whether the server has a clock in updates, as far as is known.
@@ -226,7 +244,8 @@ impl Store {
     }
 
     async fn insert(&self, whole: Whole<'_>) -> Result<Put> {
-        let query = self.named(&whole.id);
+        // A document that is no session has taken the id as well.
+        let query = self.with_id(&whole.id);
         let now = match whole.depends_on_now(self.layout()) {
             true => self.connection.writable().await?,
             false => DateTime::MIN,

@@ -21,6 +21,17 @@ impl Layout {
 
     /// The clauses of the filter, which every session fulfils.
     pub(super) fn demands(&self) -> Vec<Document> {
+        let affixes = self.has_affixes().map(|has| doc! { "$expr": has });
+        self.fields_demanded().into_iter().chain(affixes).collect()
+    }
+
+    /// The same filter for an upsert, in which `$expr` is not allowed: the id of what is written was
+    /// checked before.
+    pub(crate) fn membership_of_upsert(&self) -> Document {
+        all(self.fields_demanded())
+    }
+
+    fn fields_demanded(&self) -> Vec<Document> {
         let detect = &self.detect;
         let neutral = |condition: Document| doc! { "$not": { "$not": condition } };
         let mut clauses: Vec<Document> = detect
@@ -31,7 +42,6 @@ impl Layout {
         let outer = detect.require.keys().filter(|path| self.reads_within(path));
         clauses.extend(outer.map(|path| doc! { path: { "$not": { "$type": "array" } } }));
         clauses.extend(detect.forbid.iter().map(|path| doc! { path: { "$exists": false } }));
-        clauses.extend(self.has_affixes().map(|has| doc! { "$expr": has }));
         clauses
     }
 

@@ -17,6 +17,8 @@ use crate::server::flavour::{Feature, Flavour};
 pub(crate) struct Link {
     pub(super) client: Handle,
     sessions: LogicalSessions,
+    /// Whether its driver repeats writes, as far as the connection can change that.
+    repeats_writes: bool,
 }
 
 impl Link {
@@ -82,11 +84,12 @@ impl Clients {
             let mut options = options.clone();
             options.max_pool_size = pool.or(options.max_pool_size);
             options.min_pool_size = options.min_pool_size.filter(|_| pool.is_none());
-            if flavour.lacks(Feature::RetryableWrites) {
+            let repeats_writes = !flavour.lacks(Feature::RetryableWrites);
+            if !repeats_writes {
                 options.retry_writes = Some(false);
             }
             let client = Handle::new(Client::with_options(options)?, None);
-            Ok(Link { client, sessions: LogicalSessions::new(known.clone()) })
+            Ok(Link { client, sessions: LogicalSessions::new(known.clone()), repeats_writes })
         });
         Self::made_by(Some(login), make, None)
     }
@@ -112,8 +115,11 @@ impl Clients {
     /// The application's own client. It is never replaced: its pool is the application's.
     pub(super) fn shared(client: Client, options: DatabaseOptions, known: Known) -> Self {
         let client = Handle::new(client, Some(options));
-        let link =
-            move || Link { client: client.clone(), sessions: LogicalSessions::new(known.clone()) };
+        let link = move || Link {
+            client: client.clone(),
+            sessions: LogicalSessions::new(known.clone()),
+            repeats_writes: false,
+        };
         let current = Mutex::new(Arc::new(link()));
         let make: Arc<Make> = Arc::new(move |_| Ok(link()));
         Self { login: None, make, pool: None, current, second: Mutex::default() }
@@ -123,10 +129,14 @@ impl Clients {
         lock(&self.current).clone()
     }
 
-    /// Makes the next command use a new client, because more is known about the server.
+    /// Makes the next command use a client that does not repeat writes. Does nothing if another
+    /// command has already done so.
     pub(super) fn renew(&self) {
-        self.forget_second();
-        self.replace(&self.current());
+        let current = self.current();
+        if current.repeats_writes {
+            self.forget_second();
+            self.replace(&current);
+        }
     }
 
     /// A client with separate connections, to ask about a running command.

@@ -80,7 +80,8 @@ pub(super) fn corrected(
     if let Some(concern) = &mut asked.write_concern
         && concern.w == Some(Acknowledgment::Nodes(0))
     {
-        // The driver refuses to read with w=0. Our writes set their own write concern.
+        // The driver refuses to read with w=0. Without it, writes that set no write concern of their
+        // own use the server's default.
         concern.w = None;
         ignored.push(IgnoredOption { option: "w=0", reason: options::MAJORITY });
     }

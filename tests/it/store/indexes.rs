@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bson::{Bson, Document};
+use bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use sessionctl::layout::Layout;
 use sessionctl::{Error, Store};
@@ -18,6 +18,8 @@ const OPERATIONS: [&str; 8] =
 fn writable() -> Vec<&'static str> {
     let db = Db::new();
     let is_writable = |layout: &&Layout| {
+        // A document of another layout stays as it is.
+        db.run(doc! { "dropDatabase": 1 });
         let store = db.store(&layout.name);
         match db.runtime.block_on(store.set(ID, &json!({ "a": 1 }), HOUR)) {
             Ok(()) => true,

@@ -156,7 +156,8 @@ fn what_express_wrote_is_of_the_same_types_after_it_was_got_and_set() {
         let id = store.layout().id.path.clone();
         db.runtime.block_on(store.set(ID, &json!({}), HOUR)).unwrap();
         let mut written = of_express();
-        written.insert("cookie", doc! { "originalMaxAge": 60_000, "expires": at(60), "path": "/" });
+        let expires = if layout == "express-session-object" { "expires" } else { "_expires" };
+        written.insert("cookie", doc! { "originalMaxAge": 60_000, expires: at(60), "path": "/" });
         db.update("sessions", doc! { &id: ID }, doc! { "$set": { path: written.clone() } });
 
         let stored = || db.one("sessions", &id, ID).get_document(path).unwrap().clone();
@@ -221,4 +222,25 @@ fn logging_out_by_a_query_spares_everybody_where_it_names_nobody() {
     assert_eq!(db.count("sessions", doc! {}), 3);
     assert_eq!(destroy(alice()).unwrap(), 2);
     assert_eq!(db.count("sessions", doc! { "_id": "b" }), 1);
+}
+
+#[test]
+fn a_payload_that_cannot_be_stored_is_refused_without_its_values() {
+    let db = Db::new();
+    let store = db.store("express-mongodb-1");
+    let payloads = [
+        (json!({ "a": { "$date": "my-secret" } }), "my-secret"),
+        (json!({ "a": { "$oid": "my-secret" } }), "my-secret"),
+        (json!({ "pin": 18_446_744_073_709_551_615_u64 }), "18446744073709551615"),
+    ];
+    for (payload, secret) in payloads {
+        let refused = db.runtime.block_on(store.set(ID, &payload, HOUR)).unwrap_err();
+        assert!(matches!(refused, Error::Unsupported(_)), "{refused:?}");
+        assert!(!format!("{refused} {refused:?}").contains(secret), "{refused:?}");
+    }
+    // With this field, the document would be no session of this layout.
+    let payload = json!({ "cookie": { "expires": "2036-01-02T03:04:05.000Z" } });
+    let refused = db.runtime.block_on(store.set(ID, &payload, HOUR)).unwrap_err();
+    assert!(refused.to_string().contains("session.cookie.expires"), "{refused}");
+    assert!(db.collections().is_empty());
 }

@@ -4,9 +4,11 @@ use bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sessionctl::{Error, Expiry};
+use tower_sessions::SessionStore;
+use tower_sessions::session::Record;
 
 use super::{HOUR, ID, OTHER, watched};
-use crate::support::{Db, LAYOUTS, at, session};
+use crate::support::{Db, LAYOUTS, at, session, with};
 
 #[test]
 fn set_existing_does_not_log_in_again_who_logged_out_meanwhile_and_set_does() {
@@ -149,5 +151,78 @@ fn a_payload_that_the_layout_has_no_form_for_is_refused_and_the_session_stays() 
         let refused = db.runtime.block_on(store.set(ID, &[1, 2], HOUR));
         assert!(matches!(refused, Err(Error::Unsupported(_))), "{layout} {refused:?}");
         assert_eq!(db.find("sessions", doc! {}), before, "{layout}");
+    }
+}
+
+/// Another store's sessions under the same id, which are none of the layout.
+fn sibling(layout: &str) -> &'static str {
+    match layout {
+        "connect-mongo-json" => "express-session-object",
+        "express-mongodb-1" => "tower-sessions",
+        _ => "connect-mongo-json",
+    }
+}
+
+#[test]
+fn a_document_that_is_no_session_of_the_layout_is_not_touched_under_its_id() {
+    for (layout, field, _) in LAYOUTS {
+        let db = Db::new();
+        let store = db.store(layout);
+        let skipping = store.clone().touch_after(std::time::Duration::from_secs(60));
+        let foreign = doc! { "_id": "app-config", field: ID, "theme": "dark" };
+        let other = with(session(sibling(layout), OTHER, at(600)), doc! { field: OTHER });
+        db.insert("sessions", [foreign, other]);
+        let before = db.find("sessions", doc! {});
+        for id in [ID, OTHER] {
+            let record = Record {
+                id: id.parse().unwrap(),
+                data: [("n".to_owned(), json!(1))].into(),
+                expiry_date: time::OffsetDateTime::now_utc() + time::Duration::HOUR,
+            };
+            let payload = json!({ "n": 1 });
+            db.runtime.block_on(async {
+                assert_eq!(store.get::<Value>(id).await.unwrap(), None, "{layout}");
+                assert!(store.get_versioned::<Value>(id).await.unwrap().is_none(), "{layout}");
+                assert!(!store.touch(id, HOUR).await.unwrap(), "{layout}");
+                assert!(!skipping.touch(id, HOUR).await.unwrap(), "{layout}");
+                assert!(!store.set_existing(id, &payload, HOUR).await.unwrap(), "{layout}");
+                SessionStore::save(&store, &record).await.unwrap();
+                assert!(!store.destroy(id).await.unwrap(), "{layout}");
+                assert!(!store.set_new(id, &payload, HOUR).await.unwrap(), "{layout}");
+                if field == "_id" {
+                    let refused = store.set(id, &payload, HOUR).await.unwrap_err();
+                    assert_eq!(refused.code(), Some(11000), "{layout} {refused:?}");
+                }
+            });
+            assert_eq!(db.find("sessions", doc! {}), before, "{layout}");
+        }
+        if field != "_id" {
+            // There may be a session beside them, which is found whatever the order.
+            db.runtime.block_on(async {
+                store.set(ID, &json!({ "n": 1 }), HOUR).await.unwrap();
+                assert_eq!(store.get::<Value>(ID).await.unwrap().unwrap()["n"], 1, "{layout}");
+                assert!(store.touch(ID, HOUR).await.unwrap(), "{layout}");
+                assert!(store.destroy(ID).await.unwrap(), "{layout}");
+            });
+            assert_eq!(db.find("sessions", doc! {}), before, "{layout}");
+        }
+    }
+}
+
+#[test]
+fn of_two_upserts_at_a_time_under_one_id_neither_fails() {
+    for (layout, ..) in LAYOUTS.iter().filter(|(_, field, _)| *field == "_id") {
+        let db = Db::new();
+        let store = db.store(layout);
+        db.runtime.block_on(async {
+            for _ in 0..20 {
+                let payload = json!({ "n": 1 });
+                let sets = (0..16).map(|_| store.set(ID, &payload, HOUR));
+                for set in futures_util::future::join_all(sets).await {
+                    set.unwrap();
+                }
+                assert!(store.destroy(ID).await.unwrap());
+            }
+        });
     }
 }

@@ -31,7 +31,7 @@ fn touches(db: &Db, store: &Store, times: usize, expiry: Expiry) -> Vec<Document
 #[test]
 fn a_session_that_was_written_lately_is_not_written_again() {
     for (layout, id, expires) in LAYOUTS {
-        let by_id = if id == "_id" { "IDHACK" } else { "COLLSCAN" };
+        let by_id = if id == "_id" { "IXSCAN { _id: 1 }" } else { "COLLSCAN" };
         let db = Db::new();
         let store = db.store(layout);
         db.runtime.block_on(store.set(ID, &json!({ "a": 1 }), HOUR)).unwrap();

@@ -126,9 +126,15 @@ fn an_operation_that_fails_is_a_warning_with_the_cause() {
     let db = Db::new();
     let store = db.store("connect-mongo-json");
     db.insert("sessions", [doc! { "_id": ID, "session": "{secret", "expires": at(60) }]);
+    let captured = Captured::default();
+    tracing::dispatcher::with_default(&captured.listens(), || {
+        db.runtime.block_on(store.get::<Value>(ID)).unwrap_err();
+    });
+    let lines = std::mem::take(&mut *captured.0.lock().unwrap());
+    assert!(lines.iter().any(|line| line.starts_with("WARN")), "cannot be decoded: {lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("secret")), "{lines:?}");
     let failing = doc! { "failCommands": ["update", "find"], "errorCode": 13 };
     let _held = db.fail_commands("alwaysOn", failing);
-    let captured = Captured::default();
     tracing::dispatcher::with_default(&captured.listens(), || {
         db.runtime.block_on(async {
             store.get::<Value>(ID).await.unwrap_err();

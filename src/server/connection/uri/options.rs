@@ -140,7 +140,7 @@ const fn harmless(option: &'static str, reason: &'static str) -> IgnoredOption {
     IgnoredOption { option, reason }
 }
 
-pub(super) const MAJORITY: &str = "every write waits for a majority";
+pub(super) const MAJORITY: &str = "writes are acknowledged, and deletes wait for a majority";
 const NO_COMPRESSION: &str = "this build does not support compression";
 const OWN_LIMITS: &str = "commands have their own time limits";
 const NO_REVOCATION: &str = "certificate revocation is not checked";
