@@ -31,6 +31,8 @@
 //!   logout), it does nothing, and the next `load` returns `None`; the Redis store of actix-session
 //!   logs such a user in again. With [`save_only_live`](crate::StoreBuilder::save_only_live) the same
 //!   holds for an expired session.
+//! - A session whose payload cannot be decoded, for example because it is encrypted, is an error and
+//!   stays as it is.
 //! - `delete` waits until a majority has confirmed it.
 
 use std::collections::HashMap;
@@ -67,14 +69,11 @@ impl SessionStore for Store {
     /// The entries of the session, if it has not expired by the server's clock, in one round trip.
     ///
     /// # Errors
-    /// `Deserialization` if the payload cannot be decoded or is not an object. `Other` if a command
-    /// cannot be sent or the server rejects it.
+    /// `Other`, also if the payload cannot be decoded or is not an object: after `Deserialization`,
+    /// the middleware would go on with an empty session, and overwrite this one.
     async fn load(&self, session_key: &SessionKey) -> Result<Option<State>, LoadError> {
         let found = self.get::<Map<String, Value>>(session_key.as_ref()).await;
-        let found = found.map_err(|error| match error {
-            Error::Document(_) => LoadError::Deserialization(error.into()),
-            error => LoadError::Other(error.into()),
-        })?;
+        let found = found.map_err(|error| LoadError::Other(error.into()))?;
         Ok(found.map(|entries| {
             entries.into_iter().map(|(key, value)| (key, value.to_string())).collect()
         }))

@@ -6,11 +6,15 @@ use std::sync::mpsc;
 use std::thread;
 
 use actix_session::storage::{LoadError, SaveError, SessionStore};
-use actix_web::cookie::Key;
+use actix_session::{Session, SessionMiddleware};
 use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, CookieJar, Key};
 use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
 use actix_web::rt::System;
-use actix_web::{App, HttpServer};
+use actix_web::test::{TestRequest, init_service, try_call_service};
+use actix_web::web::get;
+use actix_web::{App, HttpResponse, HttpServer};
 use bson::doc;
 use sessionctl::express_cookie::ExpressCookie;
 use sessionctl::{Expiry, Store};
@@ -168,15 +172,50 @@ fn what_is_over_what_express_wrote_and_what_is_no_session_of_actix() {
 
     db.runtime.block_on(store.touch("of-express", Expiry::At(at(-1)))).unwrap();
     assert!(db.runtime.block_on(store.load(&key)).unwrap().is_none());
-    let broken = with(session("express-mongodb-1", "broken", at(60)), doc! { "session": "{" });
-    db.insert("sessions", [broken]);
-    let key = "broken".to_owned().try_into().unwrap();
-    let refused = db.runtime.block_on(store.load(&key));
-    assert!(matches!(refused, Err(LoadError::Deserialization(_))), "{refused:?}");
     let refused = db.runtime.block_on(store.save(state(&[("user", "asa")]), &HOUR));
     assert!(matches!(refused, Err(SaveError::Serialization(_))), "no JSON");
     let too_large = state(&[("n", "18446744073709551615")]);
     let refused = db.runtime.block_on(store.save(too_large, &HOUR));
     assert!(matches!(refused, Err(SaveError::Serialization(_))), "no number of BSON");
-    assert_eq!(db.ids("sessions"), ["broken", "of-express"]);
+    assert_eq!(db.ids("sessions"), ["of-express"]);
+}
+
+/// After `LoadError::Deserialization`, the middleware keeps the key with an empty state, and would
+/// overwrite the session.
+#[test]
+fn a_session_that_cannot_be_decoded_is_an_error_and_stays_as_it_is() {
+    let db = Db::new();
+    let store = open(&db, "connect-mongo-json");
+    let encrypted = r#"{"hmac":"5f2d","ct":"8c1f","at":"00","aad":"00"}"#;
+    for (id, payload) in [("encrypted", encrypted), ("of-php", "user|s:3:\"asa\";")] {
+        let document = session("connect-mongo-json", id, at(600));
+        db.insert("sessions", [with(document, doc! { "session": payload })]);
+        let before = db.one("sessions", "_id", id);
+        if id == "of-php" {
+            let key = id.to_owned().try_into().unwrap();
+            let refused = db.runtime.block_on(store.load(&key));
+            assert!(matches!(refused, Err(LoadError::Other(_))), "{refused:?}");
+        }
+        let status = System::new().block_on(async {
+            let key = Key::from(&[7; 64]);
+            let views = |session: Session| async move {
+                session.insert("views", 1).unwrap();
+                HttpResponse::Ok()
+            };
+            let middleware = SessionMiddleware::new(store.clone(), key.clone());
+            let app = App::new().wrap(middleware).route("/", get().to(views));
+            let app = init_service(app).await;
+            let mut jar = CookieJar::new();
+            jar.private_mut(&key).add(Cookie::new("id", id));
+            let cookie = jar.get("id").unwrap().clone();
+            let request = TestRequest::get().uri("/").cookie(cookie).to_request();
+            match try_call_service(&app, request).await {
+                Ok(response) => response.status(),
+                Err(error) => error.as_response_error().status_code(),
+            }
+        });
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{id}");
+        assert_eq!(db.one("sessions", "_id", id), before, "{id}");
+    }
+    assert_eq!(db.count("sessions", doc! {}), 2);
 }
