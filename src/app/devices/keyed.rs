@@ -51,6 +51,13 @@ impl Keyed {
         self.for_token(nonce, id).verify_slice(digest).is_ok()
     }
 
+    /// The proof that a form of the session `id` ended this many sessions.
+    pub(super) fn receipt(&self, id: &str, ended: u64) -> String {
+        let receipt = self.labelled(b"sessionctl devices: receipt\0");
+        let digest = receipt.chain_update(ended.to_be_bytes()).chain_update(id).finalize();
+        BASE64.encode(&digest.into_bytes()[..HANDLE])
+    }
+
     fn for_token(&self, nonce: &[u8; NONCE], id: &str) -> Hmac<Sha256> {
         self.labelled(b"sessionctl devices: token\0").chain_update(nonce).chain_update(id)
     }

@@ -88,7 +88,7 @@ async fn show(State(mounted): State<Mounted>, request: Request) -> Result<Respon
         token: &token,
         folder: &folder(&parts),
         now,
-        signed_out: signed_out(&parts),
+        signed_out: signed_out(&parts, devices, &visitor),
     };
     Ok(Html(page.html()).into_response())
 }
@@ -97,7 +97,7 @@ async fn sign_out(State(mounted): State<Mounted>, request: Request) -> Result<Re
     let (parts, visitor, fields) = submitted(&mounted, request).await?;
     let ended = mounted.devices.sign_out(&visitor, &fields.handle).await;
     let ended = ended.map_err(|error| failed(&parts, &error))?;
-    Ok(done(&parts, u64::from(ended)))
+    Ok(done(&parts, &mounted.devices, &visitor, u64::from(ended)))
 }
 
 async fn sign_out_others(
@@ -107,7 +107,7 @@ async fn sign_out_others(
     let (parts, visitor, _) = submitted(&mounted, request).await?;
     let ended = mounted.devices.sign_out_others(&visitor).await;
     match ended.map_err(|error| failed(&parts, &error))? {
-        Some(ended) => Ok(done(&parts, ended)),
+        Some(ended) => Ok(done(&parts, &mounted.devices, &visitor, ended)),
         None => {
             let why = "This session has ended, so no other session was signed out. Log in again.";
             Err(refused(&parts, StatusCode::CONFLICT, why))
@@ -153,11 +153,12 @@ fn row(device: &Device) -> Value {
 }
 
 /// The answer to a form. A browser is sent to the page, so that reloading does not repeat the form.
-fn done(parts: &Parts, ended: u64) -> Response {
+fn done(parts: &Parts, devices: &Devices, visitor: &Visitor, ended: u64) -> Response {
     if asks_for_json(&parts.headers) {
         return Json(json!({ "signed_out": ended })).into_response();
     }
-    let place = format!("{}?signed-out={ended}", back(parts));
+    let receipt = devices.keyed.receipt(&visitor.id, ended);
+    let place = format!("{}?signed-out={ended}-{receipt}", back(parts));
     match HeaderValue::try_from(place) {
         Ok(place) => (StatusCode::SEE_OTHER, [(LOCATION, place)]).into_response(),
         // The path has a character that no header can carry.
@@ -223,7 +224,12 @@ fn back(parts: &Parts) -> String {
     }
 }
 
-fn signed_out(parts: &Parts) -> Option<u64> {
+/// How many sessions a form ended. Anybody can make a link to the page, so the number counts only
+/// with its receipt.
+fn signed_out(parts: &Parts, devices: &Devices, visitor: &Visitor) -> Option<u64> {
     let mut pairs = parts.uri.query()?.split('&');
-    pairs.find_map(|pair| pair.strip_prefix("signed-out="))?.parse().ok()
+    let (ended, receipt) =
+        pairs.find_map(|pair| pair.strip_prefix("signed-out="))?.split_once('-')?;
+    let ended = ended.parse().ok()?;
+    (devices.keyed.receipt(&visitor.id, ended) == receipt).then_some(ended)
 }

@@ -44,7 +44,7 @@ pub struct Device {
     pub current: bool,
     /// The browser, such as `Firefox`; `None` if it is unknown.
     pub browser: Option<&'static str>,
-    /// The device, such as `Mac` or `Android phone`; `None` if it is unknown.
+    /// The device, such as `Mac` or `Android device`; `None` if it is unknown.
     pub device: Option<&'static str>,
     /// The address from which the user logged in.
     pub address: Option<IpAddr>,
@@ -60,7 +60,7 @@ pub struct Device {
 #[derive(Debug, Clone)]
 pub struct Devices {
     pub(super) store: Store,
-    keyed: Keyed,
+    pub(super) keyed: Keyed,
     lifetime: Option<Duration>,
 }
 
