@@ -276,8 +276,8 @@ pub enum Error {
     /// An id prefix that matches several sessions.
     #[error("{} {} more than one session id", .0.join(", "), if .0.len() == 1 { "matches" } else { "each match" })]
     AmbiguousIds(Vec<String>),
-    /// The sessions of a user changed whenever they were about to be deleted.
-    #[error("the sessions of the user changed during each of {0} attempts to delete them")]
+    /// The sessions changed whenever they were about to be deleted.
+    #[error("the sessions changed during each of {0} attempts to delete them")]
     KeepsChanging(u32),
     /// A different index already exists where the TTL index belongs.
     #[error("{0}")]

@@ -1,6 +1,6 @@
 //! The sessions of one user: listing, ending and limiting them.
 
-use bson::RawDocument;
+use bson::{DateTime, RawDocument};
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ use crate::ops::purge::{Action, Purge, Step};
 use crate::store::observe::in_span;
 use crate::store::{AfterWrite, Reading, Store};
 
-/// How often the sessions of a user are read and deleted again because they changed in between.
+/// How often sessions are read and deleted again because they changed in between.
 const MOST_ROUNDS: u32 = 20;
 
 /// A session of a user, without its payload.
@@ -124,10 +124,22 @@ impl Store {
     /// Deletes the sessions of a user, or `only` these, but not those `kept`.
     async fn destroy_of(&self, user: &str, only: Option<Vec<Key>>, kept: Vec<Key>) -> Result<u64> {
         let except = Except { keys: kept, ..Except::default() };
+        let of_user = |now| Selection {
+            keys: only.clone(),
+            except: except.clone(),
+            ..Selection::new(Query::of(user), now)
+        };
+        self.delete_settled(of_user).await
+    }
+
+    /// Deletes these sessions, and again those that changed in between, until none did.
+    pub(super) async fn delete_settled(
+        &self,
+        selection: impl Fn(DateTime) -> Selection,
+    ) -> Result<u64> {
         let mut deleted = 0;
         for _ in 0..MOST_ROUNDS {
-            let selection = Selection::new(Query::of(user), self.primary_now().await?);
-            let selection = Selection { keys: only.clone(), except: except.clone(), ..selection };
+            let selection = selection(self.primary_now().await?);
             let (done, changed) = self.delete_selected(selection).await?;
             deleted += done;
             if changed == 0 {
@@ -154,13 +166,25 @@ impl Store {
     async fn delete_surplus(self, user: &str, most: u32) -> Result<u64> {
         let mut deleted = 0;
         for _ in 0..MOST_ROUNDS {
-            let keep = Some(Keep::newest(most));
-            let selection = Selection::new(Query::of(user), self.primary_now().await?);
-            let ranked = self.ranked(Selection { keep, ..selection }).await?;
-            if !ranked.keep.as_ref().is_some_and(Keep::has_surplus) {
+            let now = self.primary_now().await?;
+            let ranked = |keep| {
+                let keep = Some(keep);
+                self.ranked(Selection { keep, ..Selection::new(Query::of(user), now) })
+            };
+            let mut surplus = ranked(Keep::newest(most)).await?;
+            let Some(keep) = surplus.keep.as_ref().filter(|keep| keep.has_surplus()) else {
                 return Ok(deleted);
+            };
+            // If those that are kept are from after this moment, by a clock that was ahead, the new
+            // session is not among them. The clock is read again, because others may have logged in
+            // since it was read.
+            if keep.ends_after(now) {
+                let now = self.primary_now().await?;
+                if keep.ends_after(now) {
+                    surplus = ranked(Keep::newest(most).until(now)).await?;
+                }
             }
-            deleted += self.delete_selected(ranked).await?.0;
+            deleted += self.delete_selected(surplus).await?.0;
         }
         Err(Error::KeepsChanging(MOST_ROUNDS))
     }

@@ -5,8 +5,8 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use bson::RawDocument;
 use bson::raw::RawBsonRef;
+use bson::{DateTime, RawDocument};
 
 use crate::model::layout::Layout;
 use crate::model::session::{Session, State};
@@ -19,12 +19,26 @@ pub struct Keep {
     pub newest: u32,
     /// The ranks, once they are known.
     pub(super) ranks: Option<Arc<Ranks>>,
+    /// Sessions with a last touch or a creation after this come last, in milliseconds.
+    until: i64,
 }
 
 impl Keep {
     /// Spares the `newest` most recent sessions of each user, which are not ranked yet.
     pub fn newest(newest: u32) -> Self {
-        Self { newest, ranks: None }
+        Self { newest, ranks: None, until: i64::MAX }
+    }
+
+    /// The same, in which sessions from after `now` come last: a server whose clock was ahead wrote
+    /// them, and who logs in now must not lose to them.
+    pub(crate) fn until(self, now: DateTime) -> Self {
+        Self { until: now.timestamp_millis(), ..self }
+    }
+
+    /// Whether the last session that some user keeps is from after `now`.
+    pub(crate) fn ends_after(&self, now: DateTime) -> bool {
+        let now = now.timestamp_millis();
+        self.ranks.as_ref().is_some_and(|ranks| ranks.0.iter().any(|(_, last)| last.is_after(now)))
     }
 
     /// Whether the sessions are ranked.
@@ -52,7 +66,8 @@ impl Keep {
     ) -> bool {
         let Some(user) = &session.user else { return true };
         let last = self.ranks.as_ref().and_then(|ranks| ranks.of(key(user)));
-        logs_in(session) && last.is_none_or(|last| Rank::of(layout, document, session) >= *last)
+        logs_in(session)
+            && last.is_none_or(|last| Rank::of(layout, document, session).by(self.until) >= *last)
     }
 }
 
@@ -77,13 +92,24 @@ impl Rank {
     /// would be taken for the oldest.
     pub(crate) fn of(layout: &Layout, document: &RawDocument, session: &Session) -> Self {
         let touched = session.touched.or_else(|| layout.derived_touch_in(document));
-        let millis =
-            |date: Option<bson::DateTime>| date.map_or(i64::MIN, bson::DateTime::timestamp_millis);
+        let millis = |date: Option<DateTime>| date.map_or(i64::MIN, DateTime::timestamp_millis);
         Self {
             touched: millis(touched),
             created: millis(session.created),
             expires: millis(session.expires),
             key: key_bytes(document),
+        }
+    }
+
+    fn is_after(&self, until: i64) -> bool {
+        self.touched.max(self.created) > until
+    }
+
+    /// The same, which comes last if it is after `until`.
+    fn by(self, until: i64) -> Self {
+        match self.is_after(until) {
+            true => Self { touched: i64::MIN, created: i64::MIN, expires: i64::MIN, ..self },
+            false => self,
         }
     }
 }
@@ -149,6 +175,7 @@ impl Ranks {
 #[derive(Debug)]
 pub(crate) struct Ranking {
     newest: usize,
+    until: i64,
     /// The number of this part, and the number of parts.
     part: (u64, u64),
     users: HashMap<Hashed, Best>,
@@ -171,7 +198,7 @@ const KEY: usize = 16;
 impl Ranking {
     pub(crate) fn new(keep: &Keep, part: (u64, u64)) -> Self {
         let newest = usize::try_from(keep.newest).unwrap_or(usize::MAX);
-        Self { newest, part, users: HashMap::new(), bytes: 0 }
+        Self { newest, until: keep.until, part, users: HashMap::new(), bytes: 0 }
     }
 
     /// Adds a session of the selection.
@@ -186,7 +213,7 @@ impl Ranking {
         });
         let room = best.ranks.capacity();
         self.bytes += KEY + rank.key.len();
-        best.ranks.push(Reverse(rank));
+        best.ranks.push(Reverse(rank.by(self.until)));
         self.bytes += (best.ranks.capacity() - room) * size_of::<Rank>();
         if best.ranks.len() > self.newest.max(1) {
             let last = best.ranks.pop();
@@ -211,8 +238,8 @@ impl Ranking {
 
 #[cfg(test)]
 mod tests {
+    use bson::doc;
     use bson::raw::RawDocumentBuf;
-    use bson::{DateTime, doc};
 
     use super::*;
     use crate::model::session::SessionId;

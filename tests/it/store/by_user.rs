@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use serde_json::{Value, json};
 use sessionctl::layout::UserPlace;
-use sessionctl::{Error, Expiry, Store, StoreBuilder};
+use sessionctl::{Error, Expiry, Query, Store, StoreBuilder};
 use tokio::task::JoinSet;
 
 use super::{HOUR, ID, OTHER, watched};
@@ -107,6 +107,44 @@ fn logging_out_everywhere_waits_out_a_session_that_keeps_changing() {
         ending.join().unwrap()
     });
     assert_eq!((deleted, db.count("sessions", doc! {})), (1, 0));
+}
+
+#[test]
+fn deleting_by_a_query_waits_out_a_session_that_keeps_changing() {
+    const CHANGES: i32 = 6;
+    let db = Db::new();
+    let store = db.store("express-mongodb-1");
+    log_in(&db, &store, ID, "asa");
+    let delete = doc! { "failCommands": ["delete"], "blockConnection": true, "blockTimeMS": 1000 };
+    let held = db.fail_commands(doc! { "times": CHANGES }, delete);
+    let deleted = std::thread::scope(|scope| {
+        let query = Query::of("asa");
+        let ending = scope.spawn(|| db.runtime.block_on(store.destroy_matching(query)).unwrap());
+        for views in 1..=CHANGES {
+            held.wait(i64::from(views));
+            db.update("sessions", doc! { "_id": ID }, doc! { "$set": { "session.views": views } });
+        }
+        ending.join().unwrap()
+    });
+    assert_eq!((deleted, db.count("sessions", doc! {})), (1, 0));
+}
+
+#[test]
+fn a_write_whose_surplus_cannot_be_deleted_is_a_write_that_succeeded() {
+    let db = Db::new();
+    let store = open(&db, builder(&db, "express-mongodb-1").limit_per_user(1));
+    log_in(&db, &store, &id(0), "asa");
+    let refused = doc! { "failCommands": ["delete"], "errorCode": 13 };
+    let refusing = db.fail_commands("alwaysOn", refused);
+    log_in(&db, &store, &id(1), "asa");
+    let payload = json!({ "userId": "asa" });
+    assert!(db.runtime.block_on(store.set_existing(&id(1), &payload, HOUR)).unwrap());
+    refusing.wait(2);
+    drop(refusing);
+    assert_eq!(db.count("sessions", doc! {}), 2);
+    // The next write catches up.
+    assert!(db.runtime.block_on(store.set_existing(&id(1), &payload, HOUR)).unwrap());
+    assert_eq!(db.ids("sessions"), [id(1)]);
 }
 
 #[test]
@@ -366,6 +404,23 @@ fn a_session_that_is_used_meanwhile_is_ranked_again_rather_than_deleted() {
         login.join().unwrap();
     });
     assert_eq!(db.ids("sessions"), [id(0), id(2)]);
+}
+
+/// A new primary whose clock is behind writes sessions that look older than those of its predecessor.
+#[test]
+fn a_new_session_is_kept_whatever_a_clock_that_was_ahead_wrote_before() {
+    let db = Db::new();
+    for (limit, kept) in [(1, 1), (2, 2)] {
+        db.run(doc! { "dropDatabase": 1 });
+        let store = open(&db, builder(&db, "express-mongodb-1").limit_per_user(limit));
+        for number in 0..3 {
+            log_in(&db, &store, &id(number), "asa");
+            assert!(db.ids("sessions").contains(&id(number)), "{limit} {number}");
+            let ahead = doc! { "$set": { "updatedAt": at(60) } };
+            db.update("sessions", doc! { "_id": id(number) }, ahead);
+        }
+        assert_eq!(db.count("sessions", doc! {}), kept, "{limit}");
+    }
 }
 
 #[test]
