@@ -11,13 +11,16 @@ use crate::model::layout::{Layout, UserPlace};
 use crate::model::query::Query;
 use crate::model::selection::Selection;
 use crate::ops::collections::Purpose;
-use crate::ops::purge::{Action, Purge};
+use crate::ops::purge::Purge;
 use crate::ops::sweep::{ClearInterval, Event, Sweep};
 use crate::server::connection::Connection;
-use crate::store::Store;
+use crate::server::reply::documents;
+use crate::store::{Reading, Store};
 
 /// How many documents are looked at to find out whether they have the layout.
 const LOOKED_AT: i64 = 100;
+/// How long the server may look for a session if none of these is one.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 /// How the server is reached.
 #[derive(Clone)]
@@ -227,7 +230,8 @@ impl StoreBuilder {
         self
     }
 
-    /// Whether the `save` of tower-sessions also checks the server's clock. Default: no.
+    /// Whether the `save` of tower-sessions and the `update` of actix-session also check the
+    /// server's clock. Default: no.
     ///
     /// A request that found its session live renews it when it saves, even if the session has
     /// expired in the meantime. A session that was deleted in the meantime always stays deleted.
@@ -272,7 +276,9 @@ impl StoreBuilder {
     /// Each write of a session with a user then reads the sessions of that user, so use
     /// [`user_index`](Self::user_index) as well. A layout without a last touch and a creation, such
     /// as `tower-sessions`, ranks by the expiry: there, give all sessions the same lifetime. Sessions
-    /// that other applications write to the same collection count, but only this store deletes.
+    /// that other applications write to the same collection count, but only this store deletes. If
+    /// the deletion fails, the write still succeeds, and the next one deletes the surplus; with the
+    /// feature `tracing`, the failure is a warning.
     #[must_use]
     pub fn limit_per_user(mut self, sessions: u32) -> Self {
         self.limit_per_user = Some(sessions);
@@ -283,8 +289,8 @@ impl StoreBuilder {
     /// returns the guard of its clear interval, if it has one: dropping the guard stops the purging.
     ///
     /// # Errors
-    /// [`Error::Misnamed`] if the collection has documents, but none of the sampled ones has the
-    /// layout. [`Error::UnfitClient`] if the options of the client are not right for sessions.
+    /// [`Error::Misnamed`] if the collection has documents, but no session of the layout is found
+    /// among them. [`Error::UnfitClient`] if the options of the client are not right for sessions.
     /// [`Error::Needs`] if the lifetime of a session is unknown (see
     /// [`lifetime`](Self::lifetime)). [`Error::UnknownLayout`] if the layout does not exist.
     /// [`Error::Unsupported`] if the user of a session cannot be found as requested: a path of
@@ -324,10 +330,26 @@ impl StoreBuilder {
         let layout = layout.resolved(self.lifetime, &indexes);
         let sample =
             connection.sample_with(&self.collection, indexes, Purpose::Changing, LOOKED_AT).await?;
-        sample.allows(&layout.clone().into())?;
+        match sample.allows(&layout.clone().into()) {
+            // A few sessions among many other documents: chance must not decide.
+            Err(Error::Misnamed { .. }) if self.has_session(connection, &layout).await? => {}
+            allowed => allowed?,
+        }
         match layout.lacks_lifetime() {
             true => Err(layout.needs_lifetime()),
             false => Ok(layout),
+        }
+    }
+
+    /// Whether the collection has a session of the layout, as far as the server finds one in time.
+    async fn has_session(&self, connection: &Connection, layout: &Layout) -> Result<bool> {
+        let store = connection.store(&self.collection, layout.clone()).on_primary();
+        let one = Reading { limit: 1, within: Some(LONGEST_LOOK), ..Reading::default() };
+        let first = async { store.read(store.layouts().membership(), &one).await?.next().await };
+        match first.await {
+            Ok(batch) => Ok(batch.is_some_and(|batch| documents(&batch).next().is_some())),
+            Err(error) if error.is_transient() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -453,9 +475,13 @@ impl Store {
     /// The user is the value at one of the paths that the layout lists
     /// ([`Layout::user`](crate::Layout::user); `sessionctl layouts show NAME`), such as `user`,
     /// `userId` or `passport.user`. For other paths use [`Query::payload`]. The whole collection is
-    /// scanned, because stores create no index on the user.
+    /// scanned, unless there is an index that finds the sessions, such as that of
+    /// [`StoreBuilder::user_index`].
+    ///
+    /// A session that changes between the read and the delete is read again.
     ///
     /// # Errors
+    /// [`Error::KeepsChanging`] if matching sessions changed during every attempt.
     /// [`Error::Unsupported`] if `query` has no condition, which would match every session
     /// ([`Store::clear`] deletes those), or if the layout does not support a condition.
     /// [`Error::NoDate`] if the layout does not store a date that a condition compares. Otherwise as
@@ -465,8 +491,8 @@ impl Store {
             let what = "a query without conditions matches every session; use clear to delete all";
             return Err(Error::Unsupported(what.to_owned()));
         }
-        let now = self.primary_now().await?;
-        let purge = Purge::new(Selection::new(query, now), Action::Delete);
-        self.purge_observed("destroy_matching", purge).await
+        let store = self.clone().on_primary();
+        let deleting = store.delete_settled(|now| Selection::new(query.clone(), now));
+        self.observed("destroy_matching", deleting).await
     }
 }

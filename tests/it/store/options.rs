@@ -76,6 +76,21 @@ fn a_collection_of_another_layout_is_refused_before_anything_is_changed() {
 }
 
 #[test]
+fn a_few_sessions_among_many_other_documents_are_enough_whatever_the_sample() {
+    let db = Db::new();
+    db.insert("sessions", (0..5000).map(|number| doc! { "_id": number, "order": number }));
+    let builder = builder(&db, "express-mongodb-1").collection("sessions");
+    let refused = db.runtime.block_on(builder.clone().open()).unwrap_err();
+    assert!(matches!(refused, Error::Misnamed { .. }), "{refused:?}");
+    let own = (0..5).map(|number| session("express-mongodb-1", &format!("own-{number}"), at(60)));
+    db.insert("sessions", own);
+    for _ in 0..20 {
+        let (store, _) = db.runtime.block_on(builder.clone().open()).unwrap();
+        assert_eq!(db.runtime.block_on(store.length()).unwrap(), 5);
+    }
+}
+
+#[test]
 fn an_index_in_the_way_is_reported_and_left_alone() {
     let db = Db::new();
     let hour = doc! { "key": { "expiresAt": 1 }, "name": "mine", "expireAfterSeconds": 3600 };
