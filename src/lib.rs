@@ -74,7 +74,8 @@
 //! describes how to migrate from another store, or share a collection with it, and [`comparison`] what
 //! other stores do better or worse.
 //!
-//! The server's clock decides whether a session has expired, never the clock of this process.
+//! The server's clock decides whether a session has expired, never the clock of this process. With
+//! tower-sessions, this process computes the expiry itself.
 //! [`purge`], which deletes expired sessions and those of a user, repeats its condition in every delete,
 //! so a session that is renewed between the read and the delete survives.
 

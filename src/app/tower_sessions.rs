@@ -35,7 +35,7 @@
 //! Differences from that store:
 //!
 //! - The server's clock decides whether a session has expired, in the same round trip that reads
-//!   it.
+//!   it. The expiry itself is computed by tower-sessions, with the clock of this process.
 //! - `create` never overwrites an existing session: if the id is taken, it generates another.
 //! - `save` never creates a session. If the session was deleted while a request was running (a
 //!   logout), `save` does nothing and the next `load` returns `None`. With

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bson::DateTime;
+use bson::{DateTime, RawDocument};
 
 use super::agent::Agent;
 use super::keyed::Keyed;
@@ -160,8 +160,11 @@ impl Devices {
     /// would be wrong, and nothing else would tell the developer that the store looks elsewhere.
     async fn check_user(&self, visitor: &Visitor) -> Result<()> {
         let store = self.store.clone().on_primary();
-        let Some((document, now)) = store.find_live(&visitor.id).await? else { return Ok(()) };
-        let what = match store.layouts().of(&document).glance(&document, now).user {
+        let user = |document: &RawDocument, now| {
+            Ok(store.layouts().of(document).glance(document, now).user)
+        };
+        let Some(user) = store.read_live(&visitor.id, true, user).await? else { return Ok(()) };
+        let what = match user {
             Some(user) if user == visitor.user => return Ok(()),
             Some(_) => "the session of the visitor has another user than Visitor::user",
             None => {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sessionctl::devices::{Devices, Visitor};
 use sessionctl::express_cookie::{ExpressCookie, cookie, new_id};
-use sessionctl::{Expiry, Query, SessionId, Store};
+use sessionctl::{Error, Expiry, Query, SessionId, Store};
 
 use super::page;
 
@@ -98,8 +98,12 @@ impl App {
     /// Starts a session with a new id: an attacker who planted the old id must not get this session.
     async fn begin(&self, visit: Visit) -> Result<Session, Unavailable> {
         let id = new_id();
-        self.store.set_new(&id, &visit, Expiry::After(self.max_age)).await?;
-        Ok(Session { id, visit })
+        match self.store.set_new(&id, &visit, Expiry::After(self.max_age)).await? {
+            true => Ok(Session { id, visit }),
+            // It would be the session of somebody else. An id is random, so this never happens,
+            // unless the source of randomness is broken.
+            false => Err(Error::Unsupported("the new session id is taken".to_owned()).into()),
+        }
     }
 
     /// Counts a view of the session, if there is one and it was not destroyed meanwhile.

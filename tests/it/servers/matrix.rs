@@ -201,6 +201,37 @@ fn destroys(server: &Other) {
     assert_eq!(server.db.count("own", doc! {}), 0);
 }
 
+/// Each of the first requests meets what the server lacks before any of them has learnt it.
+#[test]
+fn many_first_requests_at_a_time_all_work_around_what_the_server_lacks() {
+    const MANY: usize = 16;
+    for personality in [&DOCUMENTDB, &COSMOS, &FERRETDB] {
+        let server = Other::new(personality);
+        let hour = Expiry::After(std::time::Duration::from_secs(3600));
+        let ids: Vec<_> = (0..MANY).map(|number| format!("session-{number:04}")).collect();
+        let name = personality.name;
+        for round in 0..4 {
+            // Each store is new, and meets the server for the first time.
+            store(&server, async |store| {
+                let payload = json!({ "user": "ada" });
+                let (store, payload) = (&store, &payload);
+                let tasks = ids.iter().map(|id| async move {
+                    match round {
+                        0 => store.set(id, payload, hour).await.map(|()| true),
+                        1 => store.get::<Value>(id).await.map(|found| found.is_some()),
+                        2 => store.touch(id, hour).await,
+                        _ => store.destroy(id).await,
+                    }
+                });
+                for done in futures_util::future::join_all(tasks).await {
+                    assert!(done.unwrap(), "{name} {round}");
+                }
+            });
+        }
+        assert_eq!(server.db.count("own", doc! {}), 0, "{name}");
+    }
+}
+
 /// A server of the table, and the tasks that the suite runs on it.
 struct Server {
     personality: &'static Personality,

@@ -139,7 +139,8 @@ fn sessions_are_read_from_the_primary_whatever_the_client_prefers() {
     let found = db.runtime.block_on(async {
         for (number, store) in stores.iter().enumerate() {
             let user = format!("asa-{number}");
-            let (ids, payload) = ([ID, OTHER].map(|id| format!("{number}{id}")), json!({ "user": user }));
+            let (ids, payload) =
+                ([ID, OTHER].map(|id| format!("{number}{id}")), json!({ "user": user }));
             store.set(&ids[0], &payload, HOUR).await.unwrap();
             assert!(store.set_new(&ids[1], &payload, HOUR).await.unwrap());
             assert!(store.get::<Value>(&ids[0]).await.unwrap().is_some());
