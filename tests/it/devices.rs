@@ -183,18 +183,18 @@ fn one_session_is_signed_out_and_nobody_elses() {
     let location = headers[LOCATION].to_str().unwrap();
     let receipt = location.strip_prefix("../sessions?signed-out=1-").unwrap();
     // The page believes its own number, and no link that somebody made.
-    let shown = |session: &str, query: &str| {
+    let shown = |session: &str, user: &str, query: &str| {
         let request = Request::get(format!("/account/sessions?signed-out={query}"));
-        let request = request.header("session", session).header("user", "alice");
+        let request = request.header("session", session).header("user", user);
         let (status, _, page) = site.send(request.body(Body::empty()).unwrap());
         assert_eq!(status, StatusCode::OK);
         page.contains("role=\"status\"").then(|| page.contains("Signed out 1 session."))
     };
-    assert_eq!(shown(&here, &format!("1-{receipt}")), Some(true));
+    assert_eq!(shown(&here, "alice", &format!("1-{receipt}")), Some(true));
     for wrong in ["5".to_owned(), format!("5-{receipt}"), "1-".to_owned(), String::new()] {
-        assert_eq!(shown(&here, &wrong), None, "{wrong}");
+        assert_eq!(shown(&here, "alice", &wrong), None, "{wrong}");
     }
-    assert_eq!(shown(&bob, &format!("1-{receipt}")), None, "of another session");
+    assert_eq!(shown(&bob, "bob", &format!("1-{receipt}")), None, "of another session");
     let mut left = [here, bob];
     left.sort();
     assert_eq!(db.ids("sessions"), left);
