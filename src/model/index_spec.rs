@@ -54,13 +54,41 @@ impl IndexSpec {
         (seconds <= LONGEST_TTL).then_some(seconds)
     }
 
+    /// The seconds after which the server deletes every document by the date in `field`. `None` if this
+    /// index deletes none of them, or skips some.
+    ///
+    /// A hidden index deletes like any other, whatever its collation. So does a sparse one: the documents
+    /// that it leaves out have no date.
+    pub(crate) fn deletes_all_after(&self, field: &str) -> Option<u64> {
+        // The TTL monitor ignores indexes that do not sort their values, such as hashed ones.
+        let key = self.0.get_document("key").ok().and_then(|key| key.get(field));
+        let acts = self.is_on(field) && key.is_some_and(sorts) && !self.leaves_out(field);
+        self.seconds().filter(|_| acts)
+    }
+
+    /// Whether it skips documents that have a date in `field`, its key. A filter that only requires the
+    /// date itself does not, because the server deletes only by a date.
+    pub(crate) fn leaves_out(&self, field: &str) -> bool {
+        let Ok(filter) = self.0.get_document("partialFilterExpression") else { return false };
+        let wants_date = |condition: &Document| {
+            let has_date = match condition.get("$type") {
+                Some(Bson::String(name)) => name == "date",
+                Some(Bson::Int32(9) | Bson::Int64(9)) => true,
+                Some(Bson::Double(number)) => *number == 9.0,
+                _ => false,
+            };
+            has_date || condition.get_bool("$exists").unwrap_or(false)
+        };
+        let only = filter.len() == 1
+            && filter.get_document(field).is_ok_and(|it| it.len() == 1 && wants_date(it));
+        !only && !filter.is_empty()
+    }
+
     /// Whether queries can use it to find all documents by `field`: its first key is that field, it
     /// is complete, and the planner may use it.
     pub(crate) fn leads_along(&self, field: &str) -> bool {
         let key = self.0.get_document("key").ok().and_then(|key| key.iter().next());
-        let ordered =
-            |value: &Bson| matches!(value, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
-        key.is_some_and(|(first, value)| first == field && ordered(value))
+        key.is_some_and(|(first, value)| first == field && sorts(value))
             && !self.0.contains_key("partialFilterExpression")
             && !self.is_hidden()
     }
@@ -82,7 +110,54 @@ impl IndexSpec {
     }
 }
 
+/// Whether a key of this kind sorts values: it is a direction, rather than a kind such as `hashed`.
+fn sorts(kind: &Bson) -> bool {
+    matches!(kind, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_))
+}
+
 /// Whether this value turns an index option on.
 pub(crate) fn truthy(value: &Bson) -> bool {
     !matches!(value, Bson::Boolean(false) | Bson::Int32(0) | Bson::Int64(0) | Bson::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    /// A TTL index of 60 seconds on `at`, with these options.
+    fn seconds(options: Document) -> Option<u64> {
+        let mut spec = doc! { "key": { "at": 1 }, "name": "at_1", "expireAfterSeconds": 60 };
+        spec.extend(options);
+        IndexSpec(spec).deletes_all_after("at")
+    }
+
+    #[test]
+    fn an_index_deletes_all_unless_its_filter_skips_documents_with_a_date() {
+        for whole in [
+            doc! {},
+            doc! { "key": { "at": -1.0 } },
+            doc! { "hidden": true },
+            doc! { "sparse": true },
+            doc! { "prepareUnique": true },
+            doc! { "collation": { "locale": "en", "strength": 1 } },
+            doc! { "partialFilterExpression": {} },
+            doc! { "partialFilterExpression": { "at": { "$type": "date" } } },
+            doc! { "partialFilterExpression": { "at": { "$exists": true } } },
+        ] {
+            assert_eq!(seconds(whole.clone()), Some(60), "{whole}");
+        }
+        for other in [
+            doc! { "key": { "at": 1, "user": 1 } },
+            doc! { "key": { "at": "hashed" } },
+            doc! { "key": { "user": 1 } },
+            doc! { "expireAfterSeconds": f64::NAN },
+            doc! { "partialFilterExpression": { "anonymous": true } },
+            doc! { "partialFilterExpression": { "at": { "$exists": true }, "anonymous": true } },
+            doc! { "partialFilterExpression": { "at": { "$type": "date", "$gt": 1 } } },
+        ] {
+            assert_eq!(seconds(other.clone()), None, "{other}");
+        }
+    }
 }

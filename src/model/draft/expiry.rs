@@ -69,7 +69,7 @@ pub(super) fn guess(
     guess.created = of(names::is_creation);
     let ttl = indexes.iter().find_map(|index| {
         let found = times.iter().find(|one| one.time == Time::Date && index.is_on(one.path))?;
-        index.is_ttl().then_some((index, found))
+        (index.is_ttl() && !index.leaves_out(found.path)).then_some((index, found))
     });
     let mut expiries: Vec<&Candidate<'_>> =
         times.iter().filter(|one| names::is_expiry(one.path)).collect();
@@ -441,8 +441,9 @@ fn wanted_index(guess: &ExpiryGuess, indexes: &[IndexSpec]) -> Option<TtlGuess> 
     if !is_date || is_derived {
         return None;
     }
-    let on_key =
-        |is_ttl: bool| indexes.iter().find(|index| index.is_on(&key) && index.is_ttl() == is_ttl);
+    let mut on_key = indexes.iter().filter(|index| index.is_on(&key));
+    let plain = on_key.clone().find(|index| !index.is_ttl());
+    let ttl = on_key.find(|index| index.is_ttl() && !index.leaves_out(&key));
     let seconds = |index: Option<&IndexSpec>| match guess
         .rule
         .iter()
@@ -451,7 +452,7 @@ fn wanted_index(guess: &ExpiryGuess, indexes: &[IndexSpec]) -> Option<TtlGuess> 
         true => index.and_then(IndexSpec::seconds),
         false => Some(index.and_then(IndexSpec::seconds).unwrap_or(0)),
     };
-    Some(match (on_key(true), on_key(false)) {
+    Some(match (ttl, plain) {
         (Some(index), _) => TtlGuess {
             name: index.name().to_owned(),
             seconds: seconds(Some(index)),

@@ -284,10 +284,7 @@ impl Layout {
     #[must_use]
     pub fn resolved(mut self, given: Option<Duration>, indexes: &[IndexSpec]) -> Self {
         let key = self.ttl_index.as_ref().map(|ttl| ttl.key.clone());
-        let of_index = key.as_ref().and_then(|key| {
-            let on_key = indexes.iter().find(|index| index.is_on(key) && index.is_ttl())?;
-            on_key.seconds().filter(|seconds| *seconds > 0).map(Duration::from_secs)
-        });
+        let of_index = self.lifetime_of(indexes);
         for rule in &mut self.expiry {
             if let Some(from) = rule.lifetime_from {
                 // If the lifetime is stored nowhere else, the server still deletes by the existing index.
@@ -303,6 +300,15 @@ impl Layout {
             derived.given = given;
         }
         self
+    }
+
+    /// The lifetime by the TTL index: of those that delete every session, the one that deletes first
+    /// takes effect. A partial index sets the lifetime of some sessions only, which is not that of the
+    /// others.
+    pub(crate) fn lifetime_of(&self, indexes: &[IndexSpec]) -> Option<Duration> {
+        let key = &self.ttl_index.as_ref()?.key;
+        let seconds = indexes.iter().filter_map(|index| index.deletes_all_after(key));
+        seconds.filter(|seconds| *seconds > 0).min().map(Duration::from_secs)
     }
 
     /// Whether the state of a session can be decided.

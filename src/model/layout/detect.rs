@@ -337,11 +337,15 @@ fn verdict_of_several(
     verdict(certainty, whole)
 }
 
-/// The store's own TTL index makes weak evidence certain.
+/// The store's own TTL index makes weak evidence certain. No store makes a partial one that skips
+/// sessions.
 fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
     let ttl = candidate.layout.ttl_index.as_ref();
     let confirmed = ttl.is_some_and(|ttl| {
-        sample.indexes.iter().any(|index| index.is_on(&ttl.key) && index.is_ttl())
+        let is_own = |index: &IndexSpec| {
+            index.is_on(&ttl.key) && index.is_ttl() && !index.leaves_out(&ttl.key)
+        };
+        sample.indexes.iter().any(is_own)
     });
     match candidate.layout.detect.weak {
         Some(Weak::Always) => Certainty::Weak,

@@ -192,12 +192,12 @@ impl Rule {
             && (self.lifetime_from.is_none() || self.lifetime.is_some())
     }
 
-    pub(super) fn lifetime_millis(&self) -> i64 {
+    pub(crate) fn lifetime_millis(&self) -> i64 {
         i64::try_from(self.lifetime.unwrap_or(0)).unwrap_or(i64::MAX).saturating_mul(1000)
     }
 
     /// `time` minus the lifetime, which the field is compared with.
-    pub(super) fn limit_millis(&self, time: DateTime) -> i64 {
+    pub(crate) fn limit_millis(&self, time: DateTime) -> i64 {
         time.timestamp_millis().saturating_sub(self.lifetime_millis())
     }
 

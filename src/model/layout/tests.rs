@@ -175,6 +175,23 @@ fn a_weak_signature_becomes_certain_by_the_stores_own_index() {
     assert_eq!(detect(&bare, Layout::known()).certainty, Certainty::Weak);
 }
 
+#[test]
+fn a_partial_ttl_index_is_no_store_of_its_own() {
+    let koa =
+        fixtures().into_iter().find(|fixture| fixture.layout == "koa-session-mongoose").unwrap();
+    let mut partial = koa.sample;
+    partial.indexes = vec![partial_ttl()];
+    assert_eq!(detect(&partial, Layout::known()).certainty, Certainty::Weak);
+}
+
+/// A TTL index on some of the sessions of koa-session-mongoose.
+fn partial_ttl() -> IndexSpec {
+    IndexSpec(doc! {
+        "key": { "updatedAt": -1 }, "name": "updatedAt_-1", "expireAfterSeconds": 1800,
+        "partialFilterExpression": { "data.anonymous": true },
+    })
+}
+
 fn mixed(layouts: &[(&str, usize)]) -> Sample {
     let mut sample = Sample { namespace: "app.sessions".to_owned(), ..Sample::default() };
     for (name, documents) in layouts {
@@ -351,6 +368,24 @@ fn a_lifetime_comes_from_the_operator_else_the_index_else_the_record() {
     assert_eq!(rule(koa().resolved(None, &[])), Some(86_400));
     assert_eq!(rule(koa().resolved(None, &index)), Some(60));
     assert_eq!(rule(koa().resolved(Some(Duration::from_secs(5)), &index)), Some(5));
+}
+
+#[test]
+fn an_index_on_some_sessions_sets_no_lifetime() {
+    let lifetime = |layout: &str, indexes: &[IndexSpec]| {
+        Layout::named(layout).unwrap().clone().resolved(None, indexes).expiry[0].lifetime
+    };
+    assert_eq!(lifetime("koa-session-mongoose", &[partial_ttl()]), Some(86_400));
+    // Of two on all sessions, the one that deletes first takes effect.
+    let whole = |direction: i32, seconds: i32| {
+        IndexSpec(doc! { "key": { "updatedAt": direction }, "expireAfterSeconds": seconds })
+    };
+    let all = [partial_ttl(), whole(1, 7200), whole(-1, 3600), whole(-1, 0)];
+    assert_eq!(lifetime("koa-session-mongoose", &all), Some(3600));
+    // Where only the operator knows it, it stays unknown.
+    let mut partial = partial_ttl();
+    partial.0.insert("key", doc! { "last_activity": 1 });
+    assert_eq!(lifetime("laravel4-jenssegers", &[partial]), None);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use bson::doc;
 use bson::oid::ObjectId;
 
 use crate::error::{Error, Result};
-use crate::model::index_spec::IndexSpec;
 use crate::ops::index::TtlState;
 use crate::server::reply::first_batch;
 use crate::store::{Identity, Store};
@@ -53,15 +52,14 @@ impl Store {
     /// # Errors
     /// If the command cannot be sent or the server rejects it.
     pub async fn lifetime_of_index(&self) -> Result<Option<Duration>> {
-        let status = match self.index_status(None).await {
-            // Layouts of several families have no index in common.
-            Err(Error::Unsupported(_) | Error::NoCollection { .. }) => return Ok(None),
+        // Layouts of several families have no index in common.
+        let Ok(layout) = self.layouts().of_index() else { return Ok(None) };
+        let indexes = match self.indexes().await {
+            Err(Error::NoCollection { .. }) => return Ok(None),
             // With the lifetime of its layout instead, the target would delete sessions too early.
-            status => status?,
+            indexes => indexes?,
         };
-        let seconds = status.found.as_ref().and_then(IndexSpec::seconds);
-        let counts = self.layouts().first().lifetime_from_index();
-        Ok(seconds.filter(|seconds| counts && *seconds > 0).map(Duration::from_secs))
+        Ok(layout.lifetime_of(&indexes).filter(|_| layout.lifetime_from_index()))
     }
 
     /// Creates the collection and its indexes as the stores of its layouts would. A TTL index that

@@ -54,7 +54,11 @@ const CHECKS: &[Check] = &[
     check("expiry-far", expiry::far, &[]),
     check("expiry-ancient", expiry::ancient, &["purge-expired"]),
     check("expiry-burst", expiry::burst, &[]),
-    check("expiry-check", documents::read_check, &["purge-expired", "index-install", "sweep"]),
+    check(
+        "expiry-check",
+        documents::read_check,
+        &["purge-expired", "index-install", "index-replace", "sweep"],
+    ),
     check("anonymous", documents::anonymous, &[]),
     check("document-size", documents::size, &["purge-session"]),
     check("disk", documents::disk, &["compact"]),

@@ -265,6 +265,10 @@ fn fault(check: &str, remedy: &str) -> Fault {
                 .dead(&[OTHER])
         }
         ("expiry-check", "index-install") => Fault::new([flask(LIVE, at(600))]),
+        ("expiry-check", "index-replace") => {
+            let partial = doc! { "partialFilterExpression": { "user": { "$exists": true } } };
+            Fault::new([flask(LIVE, at(600))]).index(index("expiration", with(seconds(0), partial)))
+        }
         ("expiry-check", "sweep") => Fault::new([numbered(LIVE, at(600))]),
         ("document-size", "purge-session") => {
             let session = format!("{{\"cookie\":{{}},\"cart\":\"{}\"}}", "x".repeat(31 << 19));

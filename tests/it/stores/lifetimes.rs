@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bson::{Document, doc};
 
 use super::{Fixture, STORES, ids};
-use crate::support::Db;
+use crate::support::{Db, at};
 
 const UNKNOWN_LIFETIME: [&str; 5] = [
     "express-session-mongo",
@@ -54,7 +54,7 @@ fn states(fixture: &Fixture, db: &Db, arguments: &[&str]) -> Vec<String> {
 /// Last touched five minutes ago.
 fn touched_lately(mut fixture: Fixture, path: &str) -> Fixture {
     for document in &mut fixture.documents {
-        document.insert(path, crate::support::at(-300));
+        document.insert(path, at(-300));
     }
     fixture
 }
@@ -91,6 +91,30 @@ fn the_index_says_the_lifetime_unless_the_operator_does() {
         fixture.auto(&short, &["index", "replace", "--yes", "--lifetime", "1h"]).exits(0);
         assert_eq!(states(&fixture, &short, &[]), all("live"), "{layout}");
     }
+}
+
+#[test]
+fn a_partial_ttl_index_ends_none_of_the_sessions_that_it_skips() {
+    let mut fixture = Fixture::one("koa-session-mongoose");
+    for document in &mut fixture.documents {
+        document.insert("updatedAt", at(-7200));
+        let data = document.get_document_mut("data").unwrap();
+        data.insert("_expire", at(7200).timestamp_millis() as f64);
+    }
+    let db = bare(&fixture);
+    let half_an_hour = doc! {
+        "key": { "updatedAt": -1 }, "name": "updatedAt_-1", "expireAfterSeconds": 1800,
+        "partialFilterExpression": { "data.anonymous": true },
+    };
+    db.create_index(&fixture.collection, half_an_hour);
+    let before = db.find(&fixture.collection, doc! {});
+    for command in [&["purge", "--expired"][..], &["sweep", "--once"]] {
+        fixture.named(&db, command).exits(0);
+        assert_eq!(db.find(&fixture.collection, doc! {}), before, "{command:?}");
+        // It is not the store's own index either, so it does not tell the layout.
+        fixture.auto(&db, command).exits(1).says("--layout");
+    }
+    assert_eq!(states(&fixture, &db, &[]), vec!["live"; before.len()]);
 }
 
 #[test]
@@ -142,6 +166,7 @@ fn the_ttl_index_of_every_store_is_known_for_what_it_is_and_installed() {
             assert_eq!(state, "unsupported", "{place}");
             assert!(reason.contains("a TTL index works with dates only"), "{place}: {reason}");
             fixture.named(&db, &["index", "install", "--yes"]).exits(1);
+            fixture.named(&db, &["index", "status", "--check"]).exits(0);
             assert_eq!(db.indexes(&fixture.collection), [], "{place}");
             continue;
         }
@@ -152,6 +177,7 @@ fn the_ttl_index_of_every_store_is_known_for_what_it_is_and_installed() {
             fixture.named(&db, &["index", "install", "--yes"]).exits(1).says("--lifetime");
             lifetime = &["--lifetime", "3600"];
         }
+        fixture.named(&db, &["index", "status", "--check"]).exits(4);
         assert_eq!(status(&db, lifetime).0, "missing", "{place}");
         let install = [&["index", "install", "--yes"], lifetime].concat();
         fixture.named(&db, &install).exits(0);

@@ -53,15 +53,15 @@ impl Facts {
     }
 
     /// The TTL index with which the server deletes sessions of this layout. A hidden index works;
-    /// one that is still being built does not.
+    /// one that is still being built does not, and one that skips sessions does not count.
     pub(super) fn acting_index(&self, layout: &Layout) -> Option<&IndexSpec> {
         let ttl = layout.ttl_index.as_ref()?;
         let builds = self.stats.as_ref().map_or(&[][..], |stats| &stats.builds);
         self.indexes.as_deref().unwrap_or_default().iter().find(|index| {
             let is_built = !builds.iter().any(|name| name == index.name());
             // The server stores NaN as the longest possible time, with which it deletes nothing.
-            let acts = index.seconds().is_some_and(|seconds| seconds < LONGEST_TTL);
-            is_built && acts && index.is_on(&ttl.key)
+            let seconds = index.deletes_all_after(&ttl.key);
+            is_built && seconds.is_some_and(|seconds| seconds < LONGEST_TTL)
         })
     }
 
@@ -101,13 +101,8 @@ impl Facts {
     /// Whether only the operator knows the lifetime of a session, and did not give it. The store's
     /// default is not used: with a lifetime that is too short, sessions in use look expired.
     pub(super) fn lacks_lifetime(&self, layout: &Layout) -> bool {
-        let said_by_index = || {
-            let key = layout.ttl_index.as_ref().map(|ttl| &ttl.key);
-            self.indexes.as_deref().unwrap_or_default().iter().any(|index| {
-                key.is_some_and(|key| index.is_on(key))
-                    && index.seconds().is_some_and(|seconds| seconds > 0)
-            })
-        };
+        let said_by_index =
+            || layout.lifetime_of(self.indexes.as_deref().unwrap_or_default()).is_some();
         self.lifetime.is_none()
             && layout.expiry.iter().any(|rule| match rule.lifetime_from {
                 None => false,

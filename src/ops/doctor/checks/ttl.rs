@@ -51,7 +51,15 @@ pub(super) fn index(facts: &Facts) -> Result<Finding, Unknown> {
         Ok(_) => String::new(),
         Err(error) => format!(" (unless a sweeper does, which is unknown: {error})"),
     };
-    let meaning = format!("nothing deletes expired sessions{unsure}: the collection grows forever");
+    let skipped = layout.ttl_index.as_ref().and_then(|ttl| {
+        let indexes = facts.indexes.as_ref().ok()?;
+        indexes.iter().find(|one| one.is_ttl() && one.is_on(&ttl.key) && one.leaves_out(&ttl.key))
+    });
+    let those = skipped.map_or_else(String::new, |index| {
+        format!(" that the partial index {} skips", index.name())
+    });
+    let meaning =
+        format!("nothing deletes expired sessions{those}{unsure}: the collection grows forever");
     // `listIndexes` already shows an index while it is being built.
     let building = facts.stats.as_ref().is_ok_and(|stats| {
         let wanted = layout.ttl_index.as_ref();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{Bson, Document};
+use bson::Bson;
 
 use super::script;
 use crate::model::humanize::{grouped, lasting};
@@ -199,7 +199,7 @@ pub(super) fn partial(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, ttls) = ttls(facts)?;
     let of_expiry = ttls.iter().filter(|index| is_on_expiry(index, layout));
     let (partial, whole): (Vec<_>, Vec<_>) =
-        of_expiry.copied().partition(|index| leaves_out(index, key(index)));
+        of_expiry.copied().partition(|index| index.leaves_out(key(index)));
     Ok(match partial.as_slice() {
         [index, ..] if whole.is_empty() => {
             let name = index.name();
@@ -210,24 +210,6 @@ pub(super) fn partial(facts: &Facts) -> Result<Finding, Unknown> {
         }
         _ => Finding::pass("no TTL index skips expired sessions"),
     })
-}
-
-/// Whether a filter skips documents that have a date. A filter that only requires the date itself
-/// does not, because the server deletes only by a date.
-fn leaves_out(index: &IndexSpec, key: &str) -> bool {
-    let Ok(filter) = index.0.get_document("partialFilterExpression") else { return false };
-    let wants_date = |condition: &Document| {
-        let has_date = match condition.get("$type") {
-            Some(Bson::String(name)) => name == "date",
-            Some(Bson::Int32(9) | Bson::Int64(9)) => true,
-            Some(Bson::Double(number)) => *number == 9.0,
-            _ => false,
-        };
-        has_date || condition.get_bool("$exists").unwrap_or(false)
-    };
-    let only = filter.len() == 1
-        && filter.get_document(key).is_ok_and(|it| it.len() == 1 && wants_date(it));
-    !only
 }
 
 /// If two TTL indexes are on the expiry, the one that deletes sooner takes effect.
