@@ -269,11 +269,12 @@ impl Connection {
         // metadata, which is free, but may be wrong after a crash.
         let stats = self.run("collStats", collection, doc! { "collStats": collection }).await.ok();
         let number = |field| stats.as_ref().map(|stats| affected(stats, field));
+        let builds = stats.as_ref().map(index::builds).unwrap_or_default();
         let layout = verdict.likeliest();
         Ok(Surveyed {
             documents: number("count"),
             bytes: number("size"),
-            ttl: layout.map(|layout| index::status(layout, indexes, None).state),
+            ttl: layout.map(|layout| index::status(layout, indexes, None).during(&builds).state),
             verdict,
         })
     }

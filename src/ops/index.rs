@@ -12,5 +12,6 @@ mod status;
 
 pub use crate::model::index_spec::{IndexSpec, LONGEST_TTL};
 pub use build::Building;
+pub(crate) use build::builds;
 pub use change::{Aim, Change, Changing, Installed};
 pub use status::{TtlState, TtlStatus, status};

@@ -218,7 +218,11 @@ fn exit_status(command: &Command) -> Roff {
         );
     }
     if whole || path == "index" || path == "index-status" {
-        entry(&mut roff, "4", "index status --check found the index missing or different.");
+        entry(
+            &mut roff,
+            "4",
+            "index status --check found the index missing, different or still being built.",
+        );
     }
     if whole || path == "copy" {
         entry(&mut roff, "4", "copy --check found that both sides differ.");

@@ -9,6 +9,7 @@ use crate::error::{Certainty, Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::detect::Verdict;
 use crate::model::layout::{Layout, Layouts};
+use crate::ops::index::builds;
 use crate::server::connection::Topology;
 use crate::server::flavour::{Product, Spread};
 use crate::server::replication::Lag;
@@ -185,13 +186,12 @@ pub struct Stats {
 impl Stats {
     /// Reads the reply.
     pub(super) fn read(reply: &Document) -> Self {
-        let builds = reply.get_array("indexBuilds").cloned().unwrap_or_default();
         let has_reusable = reply.contains_key("freeStorageSize");
         Self {
             storage: affected(reply, "storageSize"),
             reusable: has_reusable.then(|| affected(reply, "freeStorageSize")),
             capped: reply.get_bool("capped").unwrap_or(false),
-            builds: builds.iter().filter_map(Bson::as_str).map(str::to_owned).collect(),
+            builds: builds(reply),
         }
     }
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bson::doc;
 
+use super::build::builds;
 use super::status::{TtlState, TtlStatus, status};
 use crate::error::{Error, Need, Result};
 use crate::model::index_spec::IndexSpec;
+use crate::model::layout::Layout;
 use crate::store::Store;
 
 /// Before server 5.1 `collMod` refuses to convert a plain index (`InvalidOptions`).
@@ -209,7 +211,27 @@ impl Store {
     /// # Errors
     /// If the server refuses to list the indexes, or cannot be reached.
     pub async fn index_status(&self, lifetime: Option<Duration>) -> Result<TtlStatus> {
-        Ok(status(self.layouts().of_index()?, &self.indexes().await?, lifetime))
+        let indexes = self.indexes().await?;
+        self.status_by(self.layouts().of_index()?, &indexes, lifetime).await
+    }
+
+    /// The same of one of its layouts, by its indexes.
+    pub(crate) async fn status_by(
+        &self,
+        layout: &Layout,
+        indexes: &[IndexSpec],
+        lifetime: Option<Duration>,
+    ) -> Result<TtlStatus> {
+        let status = status(layout, indexes, lifetime);
+        if status.state != TtlState::Installed {
+            return Ok(status);
+        }
+        match self.run("collStats", doc! { "collStats": self.name() }).await {
+            Ok(stats) => Ok(status.during(&builds(&stats))),
+            // A login without this right cannot see whether the index is complete.
+            Err(Error::Unauthorized { .. } | Error::Server { .. }) => Ok(status),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether there is an index of this name, or the server is building it.

@@ -41,6 +41,8 @@ pub(super) fn is_null(field: &str) -> Document {
 pub enum TtlState {
     /// It exists.
     Installed,
+    /// The server is still building it, and deletes nothing with it yet.
+    Building,
     /// It does not exist; there may be a plain index that `install` converts.
     Missing,
     /// Another index is in its place.
@@ -54,6 +56,7 @@ impl TtlState {
     pub fn name(self) -> &'static str {
         match self {
             Self::Installed => "installed",
+            Self::Building => "building",
             Self::Missing => "missing",
             Self::Differs => "differs",
             Self::Unsupported => "unsupported",
@@ -76,7 +79,19 @@ pub struct TtlStatus {
     pub need: Option<Need>,
 }
 
-/// Compares the index that `layout` needs with `indexes`. Pure.
+impl TtlStatus {
+    /// The same, given the names of the indexes that the server is still building, which it lists like
+    /// others.
+    pub(crate) fn during(mut self, builds: &[String]) -> Self {
+        let found = self.found.as_ref().map(IndexSpec::name);
+        if self.state == TtlState::Installed && builds.iter().any(|name| Some(&**name) == found) {
+            self.state = TtlState::Building;
+        }
+        self
+    }
+}
+
+/// Compares the index that `layout` needs with `indexes`, which are taken to be complete. Pure.
 pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>) -> TtlStatus {
     let unsupported = |reason: String, need| TtlStatus {
         state: TtlState::Unsupported,

@@ -14,7 +14,6 @@ use crate::model::query::Query;
 use crate::model::selection::Selection;
 use crate::model::session::State;
 use crate::ops::doctor::{Fact, oldest_along};
-use crate::ops::index::{self};
 use crate::server::reply::{affected, first_batch};
 use crate::store::Store;
 
@@ -35,7 +34,7 @@ impl Store {
         let began = Instant::now();
         let at = self.connection().hello().await?.now;
         let indexes = self.connection().indexes(self.name()).await?.unwrap_or_default();
-        let index = index::status(self.layout(), &indexes, None).state;
+        let index = self.status_by(self.layout(), &indexes, None).await?.state;
         let known = self.known_number().await?;
         let counted = match self.along(&indexes, at, known).await {
             Some(counted) => counted,

@@ -51,6 +51,22 @@ fn a_signal_leaves_the_build_to_the_server() {
 }
 
 #[test]
+fn an_index_that_is_still_being_built_is_not_installed() {
+    let (_server, db) = slow_server();
+    let running = db.command(&["index", "install"]).start();
+    eventually("the server listed the index", || !db.indexes("sessions").is_empty());
+    let status = ["index", "status", "--check", "-o", "json"];
+    let run = db.sessionctl(&status).exits(4).says("the server is still building the index");
+    assert_eq!(run.json()["state"], "building");
+    let ttl = || db.sessionctl(&["collections", "-o", "json"]).exits(0).json()[0]["ttl"].clone();
+    assert_eq!(ttl(), "building");
+    stand_still(&db, "off");
+    running.wait().exits(0);
+    assert_eq!(db.sessionctl(&status).exits(0).json()["state"], "installed");
+    assert_eq!(ttl(), "installed");
+}
+
+#[test]
 fn a_person_sees_how_far_the_build_is() {
     let (_server, db) = slow_server();
     let mut running = db.command(&["index", "install"]).start_on_terminal("exec $sessionctl");

@@ -191,7 +191,7 @@ fn header(facts: &Facts) -> Vec<String> {
     if let Ok(survey) = &facts.survey {
         let sampled = match survey.is_sample() {
             true => {
-                format!(", of which a random sample of {} was examined", grouped(survey.looked_at))
+                format!(", of which a random sample of {} was examined", grouped(survey.examined))
             }
             false => String::new(),
         };

@@ -31,7 +31,7 @@ enum Command {
   sessionctl index status
   sessionctl index status --check -q || echo 'no TTL index'")]
     Status {
-        /// Exit with code 4 if the index is missing or differs
+        /// Exit with code 4 if the index is missing, differs or is still being built
         #[arg(long)]
         check: bool,
 
@@ -97,7 +97,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 fn status(context: &Context, looked: &Looked, check: bool) -> Result<Exit, Failure> {
     print(context, &looked.store, &looked.status)?;
     Ok(match looked.status.state {
-        TtlState::Missing | TtlState::Differs if check => Exit::Problems,
+        TtlState::Missing | TtlState::Differs | TtlState::Building if check => Exit::Problems,
+        // The index is missing, and only a lifetime is needed to create it.
+        TtlState::Unsupported if check && looked.status.need.is_some() => Exit::Problems,
         _ => Exit::Done,
     })
 }

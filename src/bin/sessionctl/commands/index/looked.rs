@@ -134,6 +134,10 @@ fn remark(context: &Context, status: &TtlStatus) {
     if status.state == TtlState::Missing && status.found.is_some() {
         context.note("note", "there is a plain index in its place, which `index install` converts");
     }
+    if status.state == TtlState::Building {
+        let text = "the server is still building the index, and deletes nothing with it yet";
+        context.note("note", text);
+    }
     if let Some(reason) = &status.reason {
         say("note", needing(reason, status.need));
     }

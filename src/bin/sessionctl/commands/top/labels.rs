@@ -133,6 +133,7 @@ fn monitor(view: &View, snapshot: &Snapshot) -> Vec<Piece> {
     let index = match &view.counts {
         Some(Ok(counts)) => match counts.index {
             TtlState::Installed => plain("TTL index installed"),
+            TtlState::Building => bad("TTL index is being built"),
             TtlState::Missing => bad("no TTL index"),
             TtlState::Differs => bad("TTL index differs"),
             TtlState::Unsupported => plain("no TTL index possible"),
