@@ -273,7 +273,7 @@ async fn survey(
         }
         facets => facets?,
     };
-    Ok(Survey::read(&facets, store.layout(), documents))
+    Ok(Survey::read(&facets, store.layout(), (documents, sample.is_some())))
 }
 
 /// The results of the facets of a survey: in one pass, or in one pass each if the server has no

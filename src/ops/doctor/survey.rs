@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bson::{Bson, DateTime, Document, doc};
 
+use crate::model::filter::all;
 use crate::model::humanize::{counted, grouped};
 use crate::model::layout::{Fault, Kind, Layout, Layouts};
 use crate::model::session::{SessionId, State};
@@ -19,7 +20,11 @@ pub(super) const ANCIENT_MS: i64 = 946_684_800_000;
 pub struct Survey {
     /// The number of documents in the collection.
     pub documents: u64,
-    /// How many of them were examined and are sessions.
+    /// Whether only a sample of them was examined.
+    pub sampled: bool,
+    /// How many of them were examined, including credentials of programs, which are not counted below.
+    pub examined: u64,
+    /// How many were examined and are sessions.
     pub looked_at: u64,
     /// How many were examined and are not sessions.
     pub foreign: u64,
@@ -30,12 +35,16 @@ pub struct Survey {
     pub states: BTreeMap<&'static str, u64>,
     /// The number of sessions for each type of the expiry, by the server's names.
     pub types: BTreeMap<String, u64>,
+    /// The same of the malformed sessions.
+    pub malformed_types: BTreeMap<String, u64>,
     /// How many are malformed, with an expiry that can be converted to a date.
     pub mendable: u64,
     /// How many have an expiry of a wrong type that cannot be converted to a date.
     pub unclear: u64,
     /// How many have an array of dates as their expiry.
     pub arrays: u64,
+    /// In how many of those arrays only some of the dates have passed.
+    pub half_expired: u64,
     /// How many expire more than two years from now.
     pub far: u64,
     /// How many expired before the year 2000.
@@ -58,19 +67,16 @@ impl Survey {
 
     /// Whether only a sample was counted.
     pub fn is_sample(&self) -> bool {
-        self.looked_at + self.foreign < self.documents
+        self.sampled
     }
 
     /// The estimated number in the collection of something that the sample has `count` times.
     pub fn estimate(&self, count: u64) -> u64 {
-        match self.looked_at + self.foreign {
-            0 => 0,
-            looked_at if self.is_sample() => {
-                let all = u128::from(count) * u128::from(self.documents) / u128::from(looked_at);
-                u64::try_from(all).unwrap_or(u64::MAX)
-            }
-            _ => count,
+        if !self.sampled || self.examined == 0 {
+            return count;
         }
+        let all = u128::from(count) * u128::from(self.documents) / u128::from(self.examined);
+        u64::try_from(all).unwrap_or(u64::MAX)
     }
 
     /// The same in words, with a noun.
@@ -78,7 +84,7 @@ impl Survey {
         if !self.is_sample() {
             return counted(count, noun);
         }
-        let sampled = grouped(self.looked_at);
+        let sampled = grouped(self.examined);
         let estimate = counted(self.estimate(count), noun);
         format!("about {estimate} ({} in a sample of {sampled})", grouped(count))
     }
@@ -101,10 +107,13 @@ impl Survey {
         let at = |millis: i64| DateTime::from_millis(millis);
         let far = at(now.timestamp_millis().saturating_add(FAR_MS));
         let path = layout.expiry_path().unwrap_or("_id");
+        let by_type =
+            doc! { "$group": { "_id": { "$type": format!("${path}") }, "n": { "$sum": 1 } } };
         // One pass for everything: each facet sees every document, and the collection is read once.
         let mut facets = doc! {
             "looked_at": [{ "$count": "n" }],
-            "types": [{ "$group": { "_id": { "$type": format!("${path}") }, "n": { "$sum": 1 } } }],
+            "types": [&by_type],
+            "malformed_types": [{ "$match": layouts.filter(State::Malformed, now) }, &by_type],
             "far": count(layout.expires_after(far)),
             "ancient": count(layout.expires_before(at(ANCIENT_MS))),
         };
@@ -116,7 +125,11 @@ impl Survey {
             let malformed = layout.filter(State::Malformed, now);
             facets.insert("mendable", count(doc! { "$and": [malformed, mending.selection] }));
             facets.extend(mending.unclear.map(|unclear| ("unclear".into(), count(unclear).into())));
-            facets.insert("arrays", count(dates_only(path)));
+            let dates = dates_only(path);
+            facets.insert("arrays", count(dates.clone()));
+            let limit = at(layout.expiry[0].limit_millis(now));
+            let half = doc! { "$nor": [passed_or_not(path, limit)] };
+            facets.insert("half_expired", count(all(vec![dates, half])));
         }
         if key_is_expiry(layout) {
             let key = layout.expiry_fact();
@@ -149,7 +162,12 @@ impl Survey {
             );
         }
         // Everything except foreign documents is counted among sessions only.
-        let member = doc! { "$match": layouts.membership() };
+        let login = layouts.credentials().map(|credentials| doc! { "$nor": [credentials] });
+        let logins = |condition| {
+            let clauses = std::iter::once(condition).chain(login.clone());
+            doc! { "$match": all(clauses.collect()) }
+        };
+        let member = logins(layouts.membership());
         for (_, facet) in facets.iter_mut() {
             if let Bson::Array(stages) = facet {
                 stages.insert(0, member.clone().into());
@@ -157,20 +175,23 @@ impl Survey {
         }
         let foreign = doc! { "$nor": [layouts.membership()] };
         let dated = doc! { "$and": [&foreign, { path: { "$type": "date" } }] };
-        facets.extend(doc! { "foreign": count(foreign), "foreign_dated": count(dated) });
-        let mut pipeline = Vec::new();
-        if let Some(size) = sample {
-            let size = i64::try_from(size).unwrap_or(i64::MAX);
-            pipeline.push(doc! { "$sample": { "size": size } });
-        }
-        if let Some(credentials) = layouts.credentials() {
-            pipeline.push(doc! { "$match": { "$nor": [credentials] } });
-        }
-        (pipeline, facets)
+        let counted = |condition| vec![logins(condition), doc! { "$count": "n" }];
+        facets.extend(doc! {
+            "foreign": counted(foreign),
+            "foreign_dated": counted(dated),
+            "examined": [{ "$count": "n" }],
+        });
+        let size = sample.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
+        (size.map(|size| doc! { "$sample": { "size": size } }).into_iter().collect(), facets)
     }
 
-    /// Reads the results of the facets.
-    pub(super) fn read(facets: &Document, layout: &Layout, documents: u64) -> Self {
+    /// Reads the results of the facets, for a collection of this many documents by the server's own count,
+    /// which may be outdated by then.
+    pub(super) fn read(
+        facets: &Document,
+        layout: &Layout,
+        (documents, sampled): (u64, bool),
+    ) -> Self {
         let rows = |name: &str| -> Vec<Document> {
             let rows = facets.get_array(name).cloned().unwrap_or_default();
             rows.into_iter().filter_map(|row| row.as_document().cloned()).collect()
@@ -180,21 +201,24 @@ impl Survey {
         let kind = |row: Document| Some((row.get_str("_id").ok()?.to_owned(), affected(&row, "n")));
         let sizes = first("sizes");
         let largest = sizes.as_ref().and_then(|sizes| sizes.get_document("largest").ok());
-        let (looked_at, foreign) = (count("looked_at"), count("foreign"));
+        let examined = count("examined");
         Self {
-            // The server's own count may be slightly outdated.
-            documents: documents.max(looked_at + foreign),
-            looked_at,
-            foreign,
+            documents: if sampled { documents.max(examined) } else { examined },
+            sampled,
+            examined,
+            looked_at: count("looked_at"),
+            foreign: count("foreign"),
             foreign_dated: count("foreign_dated"),
             states: State::ALL
                 .into_iter()
                 .map(|state| (state.name(), count(state.name())))
                 .collect(),
             types: rows("types").into_iter().filter_map(kind).collect(),
+            malformed_types: rows("malformed_types").into_iter().filter_map(kind).collect(),
             mendable: count("mendable"),
             unclear: count("unclear"),
             arrays: count("arrays"),
+            half_expired: count("half_expired"),
             far: count("far"),
             ancient: count("ancient"),
             oldest: first("oldest").and_then(|row| instant(row.get("at")?, 1.0)),
@@ -213,6 +237,14 @@ impl Survey {
 pub(super) fn dates_only(path: &str) -> Document {
     let (date, other) = (doc! { "$type": "date" }, doc! { "$not": { "$type": "date" } });
     doc! { path: { "$type": "array", "$elemMatch": date, "$not": { "$elemMatch": other } } }
+}
+
+/// The arrays of dates at `path` of which all are before `limit`, or none.
+pub(super) fn passed_or_not(path: &str, limit: impl Into<Bson>) -> Document {
+    let (dates, limit) = (format!("${path}"), limit.into());
+    let first = doc! { "$lt": [{ "$min": &dates }, &limit] };
+    let last = doc! { "$lt": [{ "$max": dates }, limit] };
+    doc! { "$expr": { "$eq": [first, last] } }
 }
 
 /// Whether the index sorts sessions by their expiry, which it does not if each document has its own

@@ -51,6 +51,7 @@ fn survey(states: &[(State, u64)]) -> Survey {
     let looked_at = states.iter().map(|(_, count)| count).sum();
     Survey {
         documents: looked_at,
+        examined: looked_at,
         looked_at,
         states: states.iter().map(|(state, count)| (state.name(), *count)).collect(),
         types: [("date".to_owned(), looked_at)].into(),
@@ -228,12 +229,44 @@ fn a_ttl_on_two_fields_is_found() {
     assert_eq!(found.remedy, index(Aim::Install, false));
 }
 
+/// Sessions may expire between the server's own count and ours.
+#[test]
+fn a_count_of_all_that_is_left_is_no_sample() {
+    let facets = |n: i64| doc! { "examined": [{ "n": n }], "looked_at": [{ "n": n - 40 }] };
+    let layout = Layout::named("shopify").unwrap();
+    let whole = Survey::read(&facets(90), layout, (100, false));
+    assert_eq!((whole.is_sample(), whole.documents), (false, 90));
+    assert_eq!(whole.about(10, "session"), "10 sessions");
+    // What is examined and not counted is a part of the sample.
+    let part = Survey::read(&facets(90), layout, (180, true));
+    assert_eq!(part.about(10, "session"), "about 20 sessions (10 in a sample of 90)");
+}
+
+#[test]
+fn an_index_that_skips_sessions_does_not_delete_expired_ones() {
+    let layout = Layout::named("flask-session").unwrap().clone();
+    let facts = |partial: Option<Document>| {
+        let mut index = doc! { "key": { "expiration": 1 }, "name": "expiration_1" };
+        index.insert("expireAfterSeconds", 0);
+        index.extend(partial.into_iter().flatten());
+        Facts { layout: Some(layout.clone()), ..indexed(index) }
+    };
+    for check in ["ttl-index", "expiry-check"] {
+        assert_eq!(finding(&facts(None), check).outcome, Outcome::Pass, "{check}");
+    }
+    let partial = doc! { "partialFilterExpression": { "val": { "$exists": true } } };
+    let partial = facts(Some(partial));
+    finds(&partial, "ttl-index", Outcome::Fail, "that the partial index expiration_1 skips");
+    finds(&partial, "expiry-check", Outcome::Warn, "nothing deletes them");
+}
+
 #[test]
 fn a_large_backlog_is_drained_before_the_index_is_made() {
     let facts = Facts {
         indexes: Ok(Vec::new()),
         survey: Ok(Survey {
             documents: 100_000_000,
+            sampled: true,
             ..survey(&[(State::Live, 5_000), (State::Expired, 5_000)])
         }),
         oldest: Ok(Some(DateTime::from_millis(NOW - 86_400_000 * 400))),

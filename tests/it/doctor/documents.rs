@@ -111,6 +111,46 @@ fn documents_that_a_ttl_index_deletes_although_they_are_no_sessions_are_found() 
 }
 
 #[test]
+fn a_session_of_another_store_does_not_vouch_for_documents_beside_it() {
+    let db = Db::on(&quiet_uri());
+    healthy(&db);
+    let named = |number: usize| format!("session-number-{number:08}");
+    db.insert("sessions", (0..85).map(|number| connect_mongo(&named(number), at(600))));
+    let user = bson::oid::ObjectId::new();
+    let authjs =
+        |number: usize| doc! { "sessionToken": named(number), "userId": user, "expires": at(600) };
+    db.insert("sessions", (0..4).map(authjs));
+    let found = finding(&db, "foreign");
+    assert_eq!(found["outcome"], "pass", "{found}");
+    assert!(found["what"].as_str().unwrap().contains("such as authjs"), "{found}");
+    let token =
+        |number: i64| doc! { "_id": format!("token {number}"), "expires": at(600 + number) };
+    db.insert("sessions", (0..3).map(token));
+    let said = "7 documents that are not sessions of connect-mongo-json have a date in expires";
+    let found = finds(&db, "foreign", "warn", said);
+    assert!(found["meaning"].as_str().unwrap().contains("unless they are sessions of authjs"));
+}
+
+/// They are in the collection, and in no count.
+#[test]
+fn credentials_of_programs_make_no_sample_of_a_whole_count() {
+    let db = Db::new();
+    let token = |number: i64, online: bool, expires: Bson| {
+        let id = format!("token-number-{number:08}");
+        doc! { "id": id, "shop": "a.myshopify.com", "isOnline": online, "expires": expires }
+    };
+    db.insert("sessions", (0..60).map(|number| token(number, false, Bson::Null)));
+    let expires = |number: i64| if number < 70 { at(-86_400) } else { at(600) };
+    db.insert("sessions", (60..100).map(|number| token(number, true, expires(number).into())));
+    let found = finds(&db, "expired", "fail", "10 sessions expired, the oldest 24 hours ago");
+    assert!(!found["what"].as_str().unwrap().contains("sample"), "{found}");
+    let whole = db.sessionctl(&["doctor"]).exits(4).never_shows("sample");
+    assert!(whole.stdout.contains("documents  100\n"), "{whole:#?}");
+    let part = db.sessionctl(&["doctor", "--sample", "50"]).exits(4).stdout;
+    assert!(part.contains("documents  100, of which a random sample of 50 was examined"), "{part}");
+}
+
+#[test]
 fn a_layout_that_many_programs_share_must_be_confirmed() {
     let db = Db::new();
     let value = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0x80] };

@@ -69,6 +69,19 @@ fn null_as_expiry_is_dead_weight_until_it_is_purged() {
 }
 
 #[test]
+fn the_cause_of_a_malformed_session_is_its_own() {
+    let db = Db::new();
+    healthy(&db);
+    db.insert("sessions", many(5, |_| Bson::Null));
+    let unset = doc! { "q": {}, "u": { "$unset": { "expires": "" } }, "multi": true };
+    db.run(doc! { "update": "sessions", "updates": [unset] });
+    db.insert("sessions", [connect_mongo(OTHER, vec!["x"])]);
+    let found = finds(&db, "expiry-unusable", "fail", "1 session is malformed");
+    let cause = "1 session is malformed: expires is an array without a usable value";
+    assert_eq!(found["what"], cause);
+}
+
+#[test]
 fn an_array_as_expiry_is_found() {
     let db = Db::new();
     healthy(&db);
@@ -81,6 +94,28 @@ fn an_array_as_expiry_is_found() {
     fix(&db, doc! { "expires": { "$type": "array" } }, update);
     passes(&db, "expiry-array");
     assert_eq!(db.one("sessions", "_id", OTHER).get_datetime("expires").unwrap(), &sooner);
+}
+
+#[test]
+fn a_session_that_can_log_in_by_another_of_its_dates_is_not_ended_by_a_command() {
+    let db = Db::new();
+    let usable = vec![at(DAY), at(-DAY)];
+    db.insert("sessions", [connect_mongo(LIVE, usable.clone())]);
+    let found = finds(&db, "expiry-array", "warn", "would log their users out");
+    assert!(found["mend"].is_null(), "{found}");
+    let (sooner, ended) = (at(600), at(-120));
+    let others = [("soon", vec![at(1200), sooner]), ("ended", vec![ended, at(-60)])];
+    db.insert("sessions", others.map(|(id, dates)| connect_mongo(id, dates)));
+    let found = finds(&db, "expiry-array", "warn", "skips 1 array of which only some dates have");
+    let script = script(&db, &found);
+    let query = script.split_once("updateMany(").unwrap().1.split_once(", [{$set").unwrap().0;
+    let query: Value = serde_json::from_str(query).unwrap();
+    let update = doc! { "$set": { "expires": { "$min": "$expires" } } };
+    fix(&db, Document::try_from(query.as_object().unwrap().clone()).unwrap(), update);
+    let expires = |id: &str| db.one("sessions", "_id", id).get("expires").unwrap().clone();
+    assert_eq!(expires(LIVE), Bson::from(usable));
+    assert_eq!((expires("soon"), expires("ended")), (sooner.into(), ended.into()));
+    assert!(finding(&db, "expiry-array")["mend"].is_null());
 }
 
 /// By the lifetime that only the operator knows.

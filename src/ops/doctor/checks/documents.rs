@@ -25,31 +25,46 @@ pub(super) fn foreign(facts: &Facts) -> Result<Finding, Unknown> {
     let amount = survey.about(survey.foreign, "document");
     let is_one = |count: u64| survey.estimate(count) == 1;
     let path = layout.expiry_path().unwrap_or_default();
-    // Sessions of another store with the same expiry: the index is right for them, too.
-    let other = facts.looked.as_ref().ok().and_then(|looked| looked.other.as_ref());
-    if let Some((other, _)) = other
+    // Sessions of another store with the same expiry: the index is right for them, too. Among other
+    // documents, they prove nothing about those.
+    let looked = facts.looked.as_ref().ok();
+    let other = looked.and_then(|looked| Some((looked.other.as_ref()?, looked.strangers)));
+    if let Some(((other, fitting), strangers)) = other
+        && *fitting == strangers
         && expires_by(other) == expires_by(layout)
     {
         let what =
             format!("{amount} of another layout, such as {}, expire by {path} too", other.name);
         return Ok(Finding::pass(what));
     }
+    // Some of them may be sessions of another store.
+    let of = other.map_or_else(String::new, |_| format!(" of {}", layout.name));
+    let are_not = |count: u64| {
+        if is_one(count) {
+            format!("is not a session{of}")
+        } else {
+            format!("are not sessions{of}")
+        }
+    };
     let dated = survey.foreign_dated;
     if dated == 0 {
-        let are = if is_one(survey.foreign) { "is not a session" } else { "are not sessions" };
+        let are_not = are_not(survey.foreign);
         return Ok(Finding::pass(format!(
-            "{amount} {are}, and no TTL index on {path} reaches them"
+            "{amount} {are_not}, and no TTL index on {path} reaches them"
         )));
     }
     let those = survey.about(dated, "document");
-    let have = if is_one(dated) { "is not a session has" } else { "are not sessions have" };
-    let what = format!("{those} that {have} a date in {path}");
+    let have = if is_one(dated) { "has" } else { "have" };
+    let what = format!("{those} that {} {have} a date in {path}", are_not(dated));
     let Some(index) = facts.acting_index(layout) else {
         return Ok(Finding::pass(format!("{what}: a TTL index would delete them")));
     };
+    let but = other.map_or_else(String::new, |((other, _), _)| {
+        format!(", unless they are sessions of {} that should expire by it", other.name)
+    });
     let meaning = format!(
         "the server deletes them by the index {}, like expired sessions: move them to a collection of \
-         their own, or drop the index and run `sweep`, which deletes only sessions",
+         their own{but}, or drop the index and run `sweep`, which deletes only sessions",
         index.name()
     );
     Ok(Finding::warn(what, meaning))

@@ -1,11 +1,13 @@
 //! Checks of the expiries.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bson::Bson;
+use bson::{Bson, doc};
 
 use super::script;
 use crate::error::Need;
+use crate::model::filter::all;
 use crate::model::humanize::{lasting, percent};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::{Fault, Kind, Layout};
@@ -13,7 +15,7 @@ use crate::model::session::State;
 use crate::ops::doctor::facts::{Facts, between};
 use crate::ops::doctor::finding::{Finding, Unknown};
 use crate::ops::doctor::remedy::{Remedy, Task};
-use crate::ops::doctor::survey::{Survey, dates_only};
+use crate::ops::doctor::survey::{Survey, dates_only, passed_or_not};
 
 /// Types that can be converted to dates. The TTL monitor ignores them: it acts only on dates and
 /// arrays of dates.
@@ -31,8 +33,8 @@ fn kind(layout: &Layout) -> Kind {
 
 /// The number of sessions whose expiry has a wrong type, and these types.
 fn of_wrong_type<'a>(layout: &Layout, survey: &'a Survey) -> (u64, Vec<&'a str>) {
-    let of_types = |wrong: &[&str]| {
-        let types = survey.types.iter().filter(|(name, _)| wrong.contains(&name.as_str()));
+    let of_types = |types: &'a BTreeMap<String, u64>, wrong: &[&str]| {
+        let types = types.iter().filter(|(name, _)| wrong.contains(&name.as_str()));
         types.fold((0, Vec::new()), |(sum, mut names), (name, count)| {
             names.push(name.as_str());
             (sum + count, names)
@@ -41,13 +43,14 @@ fn of_wrong_type<'a>(layout: &Layout, survey: &'a Survey) -> (u64, Vec<&'a str>)
     match kind(layout) {
         _ if layout.expiry[0].text => (0, Vec::new()),
         Kind::Date => {
-            let (_, mut names) = of_types(&FIXABLE);
+            let (_, mut names) = of_types(&survey.types, &FIXABLE);
             if survey.mendable > 0 {
-                names.extend(of_types(&WRAPPED).1);
+                // An array of dates is not malformed.
+                names.extend(of_types(&survey.malformed_types, &WRAPPED).1);
             }
             (survey.mendable + survey.unclear, names)
         }
-        Kind::Number => of_types(&["string", "date"]),
+        Kind::Number => of_types(&survey.types, &["string", "date"]),
         Kind::Flag | Kind::None => (0, Vec::new()),
     }
 }
@@ -96,10 +99,11 @@ pub(super) fn unusable(facts: &Facts) -> Result<Finding, Unknown> {
     }
     let path = layout.expiry_path().unwrap_or_default();
     let kinds: Vec<_> = survey
-        .types
+        .malformed_types
         .keys()
         .map(String::as_str)
-        .filter(|name| !FIXABLE.contains(name) && !["date", "array"].contains(name))
+        .filter(|name| !FIXABLE.contains(name) && *name != "date")
+        .map(|name| if name == "array" { "an array without a usable value" } else { name })
         .collect();
     let is = if survey.estimate(count) == 1 { "is" } else { "are" };
     let what = format!(
@@ -117,7 +121,8 @@ pub(super) fn unusable(facts: &Facts) -> Result<Finding, Unknown> {
     Ok(finding(meaning).remedy(Remedy::Purge(State::Malformed)))
 }
 
-/// In an array, the earliest date counts.
+/// In an array, the earliest date counts. A session that can still log in by a later one is not ended by
+/// the way.
 pub(super) fn arrays(facts: &Facts) -> Result<Finding, Unknown> {
     let (layout, survey) = facts.surveyed()?;
     let path = layout.expiry_path().unwrap_or_default();
@@ -126,17 +131,29 @@ pub(super) fn arrays(facts: &Facts) -> Result<Finding, Unknown> {
     }
     let what =
         format!("{} with an array of dates as {path}", survey.about(survey.arrays, "session"));
-    let meaning = "the server deletes such a session at the earliest of its dates, and the store may \
-                   read another; the command keeps the earliest";
-    let mut filter = layout.membership();
-    let dates = dates_only(path);
-    let filter = match filter.get_array_mut("$and") {
-        Ok(clauses) => {
-            clauses.push(dates.into());
-            filter
-        }
-        Err(_) => bson::doc! { "$and": [filter, dates] },
+    let meaning = "the server deletes such a session at the earliest of its dates, and the store may read another";
+    let half = survey.half_expired;
+    if half == survey.arrays {
+        let meaning = format!(
+            "{meaning}; the earliest has passed and the latest has not, so keeping only the earliest would \
+             log their users out"
+        );
+        return Ok(Finding::warn(what, meaning));
+    }
+    let skipped = match half {
+        0 => String::new(),
+        _ => format!(
+            ", and skips {} of which only some dates have passed: that would log their users out",
+            survey.about(half, "array")
+        ),
     };
+    let meaning = format!("{meaning}; the command keeps the earliest{skipped}");
+    let now = match layout.expiry[0].lifetime_millis() {
+        0 => Bson::from("$$NOW"),
+        lifetime => doc! { "$subtract": ["$$NOW", lifetime] }.into(),
+    };
+    // The dates are compared when the command runs, which may be much later.
+    let filter = all(vec![layout.membership(), dates_only(path), passed_or_not(path, now)]);
     let filter = Bson::Document(filter).into_relaxed_extjson();
     let script = format!("updateMany({filter}, [{{$set: {{\"{path}\": {{$min: \"${path}\"}}}}}}])");
     Ok(Finding::warn(what, meaning).remedy(script::on_collection(
