@@ -564,7 +564,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format: table (for people), json, ndjson or csv')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format: table (for people), json, ndjson or csv')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never')
-            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Exit with code 4 if the index is missing or differs')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Exit with code 4 if the index is missing, differs or is still being built')
             [CompletionResult]::new('--full-ids', '--full-ids', [CompletionResultType]::ParameterName, 'Print whole session ids; anyone who sees one may be able to log in with it')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed')

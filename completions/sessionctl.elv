@@ -550,7 +550,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand -o 'Output format: table (for people), json, ndjson or csv'
             cand --format 'Output format: table (for people), json, ndjson or csv'
             cand --color 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never'
-            cand --check 'Exit with code 4 if the index is missing or differs'
+            cand --check 'Exit with code 4 if the index is missing, differs or is still being built'
             cand --full-ids 'Print whole session ids; anyone who sees one may be able to log in with it'
             cand -q 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
             cand --quiet 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'

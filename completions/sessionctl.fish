@@ -1352,7 +1352,7 @@ csv\t'A header and lines of comma-separated values'"
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l color -d 'Use colors: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal'
 always\t'In files and pipes too'
 never\t'Nowhere'"
-complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l check -d 'Exit with code 4 if the index is missing or differs'
+complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l check -d 'Exit with code 4 if the index is missing, differs or is still being built'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -l full-ids -d 'Print whole session ids; anyone who sees one may be able to log in with it'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Suppress notes, warnings and progress, and reports in table format; rows of data are still printed'
 complete -c sessionctl -n "__fish_sessionctl_using_subcommand index; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Print more: why a layout was detected, and the driver\'s message on a failure'
