@@ -30,7 +30,7 @@ fn a_document_that_can_hardly_grow_any_more_is_found_and_its_id_not_given_away()
     let id = "7ZQOhQlxWzrhLkvaGwkpcSgvFQS0ZtwN";
     let session = format!("{{\"cookie\":{{}},\"cart\":\"{}\"}}", "x".repeat(31 << 19));
     db.insert("sessions", [with(connect_mongo(id, at(600)), doc! { "session": session })]);
-    let found = finds(&db, "document-size", "fail", "the largest 15.5 MB");
+    let found = finds(&db, "document-size", "fail", "the largest 16.3 MB");
     assert_eq!(mend(&db, &found), "sessionctl purge -d DB -c sessions -- 7ZQOhQlxWzrh");
     db.sessionctl(&["doctor"]).exits(4).never_shows(id);
     run_mend(&db, &found);
