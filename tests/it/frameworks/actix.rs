@@ -200,7 +200,7 @@ fn a_session_that_cannot_be_decoded_is_an_error_and_stays_as_it_is() {
             let key = Key::from(&[7; 64]);
             let views = |session: Session| async move {
                 session.insert("views", 1).unwrap();
-                HttpResponse::Ok()
+                HttpResponse::Ok().finish()
             };
             let middleware = SessionMiddleware::new(store.clone(), key.clone());
             let app = App::new().wrap(middleware).route("/", get().to(views));
