@@ -38,8 +38,9 @@ const NEAR: Duration = Duration::from_secs(1);
 /// How many sessions are read in turn: some are in the server's cache and some are not, and on a cluster
 /// they are on different shards. Fewer than half of them are replaced.
 const SESSIONS: usize = 64;
-/// How long the server may look for them.
+/// How long the server may look for them, and its error when that is over (`MaxTimeMSExpired`).
 const LOOKING: i32 = 1000;
+const OVER: i32 = 50;
 /// How long a probe that failed is followed by none.
 const FAILED: Duration = Duration::from_secs(1);
 
@@ -371,8 +372,10 @@ impl Reads {
                     return Ok(());
                 }
                 Err(error @ Error::Unauthorized { .. }) => return Err(error),
-                Err(error) if error.is_transient() => return Err(error),
-                // It cannot do this, or the `_id`s cannot be decoded.
+                Err(error) if error.is_transient() && error.code() != Some(OVER) => {
+                    return Err(error);
+                }
+                // It cannot do this in time, or the `_id`s cannot be decoded.
                 Err(_) => {}
             }
         }
