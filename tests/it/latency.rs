@@ -90,7 +90,7 @@ fn the_probe_reads_many_sessions_in_turn_and_leaves_those_that_are_gone() {
     }
     // All of them are deleted meanwhile. Where none is left, one that never was is looked for.
     times.remove(&doc! { "_id": 0 }.to_string());
-    assert!(times.len() >= 30, "{} sessions in {} probes", times.len(), probes.len());
+    assert!(times.len() >= 10, "{} sessions in {} probes", times.len(), probes.len());
     let gone = probes.iter().filter(|probe| probe.get_i32("nreturned").is_ok_and(|read| read == 0));
     let mut gone: Vec<_> = gone.map(read).filter(|filter| times.contains_key(filter)).collect();
     let all = gone.len();
