@@ -89,7 +89,8 @@ impl Orders {
         is_trial.then(|| (self.trial * PATIENT).max(LEAST_PATIENCE))
     }
 
-    /// Begins the next stretch, after a look at the collection that took so long.
+    /// Begins the next stretch. `look` is how long the collection was sampled just before; that time does
+    /// not count.
     pub(super) fn turn(&mut self, work: Work, look: Duration) {
         let busy = work.busy.saturating_sub(self.before.busy);
         let cost = match work.done - self.before.done {
