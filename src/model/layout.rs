@@ -35,7 +35,7 @@ pub use accounts::Accounts;
 pub use definition::{BsonType, Detect, Id, Instant, Layout, TtlIndex, UserPlace, Weak};
 pub(crate) use expressions::{has_each_field_once, is_single, state_of};
 pub use layouts::Layouts;
-pub(crate) use membership::type_of;
+pub(crate) use membership::{is_id, type_of};
 pub use mend::{Fault, Mending};
 pub use nearest::Nearest;
 pub use origin::Origin;

@@ -60,16 +60,15 @@ impl Whole<'_> {
             || layout.touched.iter().any(|at| at.written)
     }
 
-    /// The update that writes the session.
-    pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
-        Ok(self.fields(layout, clock)?.update())
-    }
-
-    /// The update that writes the session if it is not over, and otherwise changes nothing. The
-    /// condition is in the update rather than in the query, because a query for only an `_id` is
-    /// fastest.
-    pub(crate) fn replacement(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
-        Ok(self.fields(layout, clock)?.update_if(layout.lives()))
+    /// The update that writes the session. If the expression `condition` does not hold, it changes
+    /// nothing.
+    pub(crate) fn update(
+        self,
+        layout: &Layout,
+        clock: Clock,
+        condition: Option<Document>,
+    ) -> Result<UpdateModifications> {
+        Ok(self.fields(layout, clock)?.update(condition))
     }
 
     /// The update that writes the session if it does not exist, and otherwise nothing. The time
@@ -181,14 +180,14 @@ impl Touch {
         writes_numbers(layout)
     }
 
-    /// The update, which changes nothing in a session that is over.
-    pub(crate) fn update(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
-        Ok(self.changes(layout, clock)?.update_if(layout.lives()))
-    }
-
-    /// The same without the condition.
-    pub(crate) fn plain(self, layout: &Layout, clock: Clock) -> Result<UpdateModifications> {
-        Ok(self.changes(layout, clock)?.update())
+    /// The update. If the expression `condition` does not hold, it changes nothing.
+    pub(crate) fn update(
+        self,
+        layout: &Layout,
+        clock: Clock,
+        condition: Option<Document>,
+    ) -> Result<UpdateModifications> {
+        Ok(self.changes(layout, clock)?.update(condition))
     }
 
     fn changes(self, layout: &Layout, clock: Clock) -> Result<Changes> {

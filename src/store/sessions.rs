@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::model::document::{Found, find};
 use crate::model::filter::{all, exactly};
 use crate::model::key::Key;
+use crate::model::layout::is_id;
 use crate::model::session::{SessionId, State};
 use crate::server::connection::{Asking, Handle, LONGEST_READ, Servers};
 use crate::server::flavour::Feature;
@@ -190,6 +191,23 @@ impl Store {
         all(vec![self.with_id(id), self.layouts.membership()])
     }
 
+    /// The query of an update of the session `id`, and the condition that the update itself contains:
+    /// `also`, and the rest of [`Store::named`]. A query for only an `_id` has the fastest plan: with the
+    /// membership in the query, an update takes mongod 6.0.5 twice as long.
+    pub(super) fn in_update(
+        &self,
+        id: &str,
+        also: Option<Document>,
+    ) -> (Document, Option<Document>) {
+        if self.layout().id.path != "_id" {
+            return (self.named(id), also);
+        }
+        let is_text = doc! { "$eq": [{ "$type": "$_id" }, "string"] };
+        let mut all = vec![is_text.into(), is_id(id).into(), self.layouts.membership_fact()];
+        all.extend(also.map(Bson::from));
+        (doc! { "_id": id }, Some(doc! { "$and": all }))
+    }
+
     /// The filter of all documents with this id, sessions or not.
     pub(super) fn with_id(&self, id: &str) -> Document {
         exactly(&self.layout().id.path, &id.into())
@@ -265,11 +283,11 @@ impl Store {
     async fn touch_once(&self, id: &str, touch: Touch) -> Result<Put> {
         let (layout, began) = (self.layout(), Instant::now());
         let clock = self.clock(Touch::needs_now(layout)).await?;
-        let (query, update) = match self.has_clock() {
-            true => (self.named(id), touch.update(layout, clock)?),
-            false => (self.if_live(self.named(id), clock, began), touch.plain(layout, clock)?),
+        let (query, condition) = match self.has_clock() {
+            true => self.in_update(id, Some(layout.lives())),
+            false => (self.if_live(self.named(id), clock, began), None),
         };
-        self.update(query, update, false, None).await
+        self.update(query, touch.update(layout, clock, condition)?, false, None).await
     }
 
     /// The same store, whose touches write only if the last write is older than `after`, so that an

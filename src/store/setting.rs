@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use bson::{Bson, DateTime, Document};
+use bson::{Bson, DateTime, Document, doc};
 use mongodb::options::{Collation, UpdateModifications, UpdateOptions};
 use serde::Serialize;
 
@@ -153,9 +153,18 @@ impl Store {
             done = self.put_once(whole.clone(), &mode, collation.clone()).await;
         }
         match done {
+            // It has these values, or only the query that takes longer shows whether it is a session.
+            Ok(Put { matched: true, modified: false, .. }) if matches!(mode, Mode::Existing) => {
+                self.put_plainly(whole).await
+            }
             // Another upsert inserted the session first.
             Err(error) if matches!(mode, Mode::Any) && error.code() == Some(DUPLICATE_KEY) => {
                 self.put_once(whole, &mode, collation).await
+            }
+            Err(error @ (Error::Document(_) | Error::Server { .. }))
+                if matches!(mode, Mode::Existing) && !error.is_transient() =>
+            {
+                self.put_plainly(whole).await
             }
             done => done,
         }
@@ -169,24 +178,39 @@ impl Store {
     ) -> Result<Put> {
         let (layout, began) = (self.layout(), Instant::now());
         let clock = self.clock(whole.needs_now(layout)).await?;
-        let mut query = match mode {
-            Mode::Any => all(vec![self.with_id(&whole.id), layout.membership_of_upsert()]),
-            _ => self.named(&whole.id),
-        };
-        if let Mode::Unchanged(version) = mode {
-            query = all(vec![query, version.condition()?]);
-        }
-        let update = match mode {
-            Mode::Live | Mode::Unchanged(_) if self.has_clock() => {
-                whole.replacement(layout, clock)?
+        let named = || self.named(&whole.id);
+        let (query, condition) = match mode {
+            Mode::Any => (all(vec![self.with_id(&whole.id), layout.membership_of_upsert()]), None),
+            Mode::New => (named(), None),
+            Mode::Existing if self.is_found_by_key() => {
+                (doc! { "_id": &*whole.id }, Some(layout.is_surely_session(&whole.id)))
             }
-            Mode::Live | Mode::Unchanged(_) => {
-                query = self.if_live(query, clock, began);
-                whole.update(layout, clock)?
+            Mode::Existing => (named(), None),
+            Mode::Live if self.has_clock() => self.in_update(&whole.id, Some(layout.lives())),
+            Mode::Live => (self.if_live(named(), clock, began), None),
+            Mode::Unchanged(version) => {
+                let query = all(vec![named(), version.condition()?]);
+                match self.has_clock() {
+                    true => (query, Some(layout.lives())),
+                    false => (self.if_live(query, clock, began), None),
+                }
             }
-            Mode::Any | Mode::Existing | Mode::New => whole.update(layout, clock)?,
         };
+        let update = whole.update(layout, clock, condition)?;
         self.update(query, update, matches!(mode, Mode::Any), collation).await
+    }
+
+    /// The same with the whole condition in the query, and without a pipeline: some servers lack a part
+    /// of it, and none applies one to a document in which a field occurs twice.
+    async fn put_plainly(&self, whole: Whole<'_>) -> Result<Put> {
+        let clock = self.clock(whole.needs_now(self.layout())).await?;
+        let query = self.named(&whole.id);
+        self.update(query, whole.update(self.layout(), clock, None)?, false, None).await
+    }
+
+    /// Whether a session is found by an `_id` alone, and the update contains the rest of the condition.
+    fn is_found_by_key(&self) -> bool {
+        self.layout().id.path == "_id" && self.has_clock()
     }
 
     /// Whether the server has a clock in updates, as far as is known.

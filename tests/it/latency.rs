@@ -188,7 +188,8 @@ fn a_restore_is_steered() {
 fn a_short_command_makes_no_extra_round_trip() {
     let commands = |more: &[&str]| {
         let db = Db::new();
-        insert(&db, 2000, -60);
+        // As many as one batch has before anything is measured.
+        insert(&db, 1000, -60);
         db.run(doc! { "profile": 2 });
         db.sessionctl(&[&["purge", "--expired"], more].concat()).exits(0);
         db.run(doc! { "profile": 0 });

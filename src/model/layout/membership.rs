@@ -45,6 +45,29 @@ impl Layout {
         clauses
     }
 
+    /// Whether the document that was found by the `_id` `id` is surely one of its sessions, as a short
+    /// expression, which the server parses with every write. It knows fewer sessions than the other forms:
+    /// none where an array contains a value of the required type.
+    pub(crate) fn is_surely_session(&self, id: &str) -> Document {
+        let type_at = |path: &FieldPath| doc! { "$type": format!("${path}") };
+        let (mut found, mut wanted) = (vec![doc! { "$type": "$_id" }], vec!["string".to_owned()]);
+        let mut all = Vec::new();
+        for (path, types) in self.detect.require.iter().filter(|(path, _)| *path != "_id") {
+            match types.as_slice() {
+                [only] => {
+                    found.push(type_at(path));
+                    wanted.push(only.to_string());
+                }
+                several => all.push(doc! { "$in": [type_at(path), aliases(several)] }),
+            }
+        }
+        found.extend(self.detect.forbid.iter().map(type_at));
+        wanted.resize(found.len(), "missing".to_owned());
+        all.insert(0, doc! { "$eq": [found, wanted] });
+        all.push(is_id(id));
+        doc! { "$and": all }
+    }
+
     /// Whether a document is one of its sessions, as an expression.
     pub(crate) fn membership_fact(&self) -> Bson {
         let required =
@@ -154,6 +177,12 @@ fn has_type_fact(path: &FieldPath, types: &[BsonType]) -> Document {
     let of = |value: &str| doc! { "$in": [{ "$type": value }, &types] };
     let among = doc! { "$anyElementTrue": { "$map": { "input": &field, "in": of("$$this") } } };
     doc! { "$or": [of(&field), { "$cond": [{ "$isArray": &field }, among, false] }] }
+}
+
+/// Whether the `_id`, which is text, is this one, whatever a collation takes for equal.
+pub(crate) fn is_id(id: &str) -> Document {
+    let place = doc! { "$indexOfBytes": ["$_id", { "$literal": id }] };
+    doc! { "$eq": [[place, { "$strLenBytes": "$_id" }], [0, id.len() as i64]] }
 }
 
 /// The server's aliases. It has its own name for a symbol, which drivers read as text.

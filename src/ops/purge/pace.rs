@@ -32,8 +32,8 @@ const LONG_WAIT: Duration = Duration::from_secs(10);
 /// How often the replication lag is read: each reading costs every member a command.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
-/// How many sessions are in flight when the steering begins, unless fewer are usual.
-const CAREFUL: f64 = 1000.0;
+/// How many sessions are in flight until the steering begins, unless fewer are usual.
+const CAREFUL: u32 = 1000;
 
 /// When the next batch may begin.
 #[derive(Debug)]
@@ -126,6 +126,11 @@ impl Gate {
         self.steered.probe.as_ref().map(Probe::reading)
     }
 
+    /// Whether it is steered by what other clients feel.
+    pub(super) fn is_gentle(&self) -> bool {
+        self.control.pace().max_latency != MaxLatency::Off
+    }
+
     /// Starts or ends the probe, as the goal and the work so far require it.
     fn steer(&mut self, now: Instant) {
         let (max, steered) = (self.control.pace().max_latency, &mut self.steered);
@@ -135,7 +140,7 @@ impl Gate {
             None if steered.is_long(now) => {
                 let most = f64::from(steered.most.size) * steered.most.jobs as f64;
                 let (connection, collection) = (self.connection.clone(), self.collection.clone());
-                let level = CAREFUL / most;
+                let level = f64::from(CAREFUL) / most;
                 let probe = Probe::start(connection, collection, max, level, steered.in_flight);
                 steered.probe = Some(probe);
             }
@@ -147,12 +152,9 @@ impl Gate {
     pub(in crate::ops) fn load(&mut self, jobs: usize, size: u32) -> Load {
         self.steered.pass(Instant::now(), self.throttled);
         self.steered.most = Load { jobs, size, rest: 0.0 };
-        self.steered.load = match &self.steered.probe {
-            Some(probe) => probe.load(self.steered.most),
-            // Nothing is known yet about what others feel.
-            None if self.control.pace().max_latency != MaxLatency::Off => {
-                Load { jobs: 1, ..self.steered.most }
-            }
+        self.steered.load = match self.steered.measured() {
+            Some(load) => load,
+            None if self.is_gentle() => careful(self.steered.most),
             None => self.steered.most,
         };
         let jobs = if self.overload.is_near() { 1 } else { self.steered.load.jobs };
@@ -170,7 +172,7 @@ impl Gate {
     pub(in crate::ops) fn end(&mut self, expected: u64, done: u64, took: Duration) {
         let now = Instant::now();
         self.throttle.end(now, expected, done, took);
-        self.steered.end(now, took);
+        self.steered.end(now, expected, took);
     }
 
     /// How long full speed would about have taken for the work so far.
@@ -246,6 +248,11 @@ impl Gate {
             Lag::Unknown(error) => Err(error),
         }
     }
+}
+
+/// What may be done at a time as long as nothing is known about what others feel.
+fn careful(most: Load) -> Load {
+    Load { jobs: 1, size: most.size.min(CAREFUL), ..most }
 }
 
 /// Whether both have the same cause, however long they are.

@@ -23,6 +23,8 @@ pub(super) struct ReadContext<'a> {
     pub(super) most: u32,
     /// Whether batches are being written.
     pub(super) in_flight: bool,
+    /// Whether the purge is steered by what other clients feel.
+    pub(super) gentle: bool,
     /// The work so far.
     pub(super) work: Work,
 }

@@ -207,7 +207,7 @@ impl Purging {
         self.source.as_ref().map_or(Order::Index, Source::order)
     }
 
-    /// Whether the stored order proved faster than the index.
+    /// Whether the stored order is faster than the index, or disturbs other clients less.
     pub fn prefers_stored(&self) -> bool {
         self.source.as_ref().is_some_and(Source::prefers_stored)
     }

@@ -2,7 +2,7 @@
 //! its write.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 
@@ -76,9 +76,8 @@ pub(super) struct Source {
 
 impl Source {
     /// The parts of a plan, and the same sessions in storage order, if that is another way.
-    pub(super) fn new(parts: VecDeque<Part>, stored: Option<Ids>, trial: Duration) -> Self {
-        let stored = stored.map(|ids| Stored { ids, share: None, orders: Orders::new(trial) });
-        Self { parts, stored }
+    pub(super) fn new(parts: VecDeque<Part>, stored: Option<Ids>, orders: Orders) -> Self {
+        Self { parts, stored: stored.map(|ids| Stored { ids, share: None, orders }) }
     }
 
     /// The order of the next batch.
@@ -129,7 +128,7 @@ impl Source {
     }
 }
 
-/// The sessions of all parts in the order in which they are stored, as long as that is faster.
+/// The sessions of all parts in the order in which they are stored, as long as that is better.
 #[derive(Debug)]
 struct Stored {
     ids: Ids,
@@ -160,7 +159,7 @@ impl Stored {
             }
             let began = Instant::now();
             let share = self.share(by).await;
-            self.orders.turn(by.work, began.elapsed());
+            self.orders.turn(by.work, began.elapsed(), by.gentle.then_some(share));
             if share < LEAST_SHARE {
                 return Ok(Turn::Never);
             }

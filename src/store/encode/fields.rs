@@ -122,12 +122,15 @@ impl Changes {
         self.0.into_iter().filter_map(literal).collect()
     }
 
-    /// The update that changes no field unless `condition` holds. The server does not write an
-    /// update without changes.
-    pub(super) fn update_if(self, condition: Document) -> UpdateModifications {
-        match self.is_whole() {
-            true => self.merged_if(Some(condition)),
-            false => self.each_if(&condition).staged(),
+    /// The update, which changes no field unless `condition` holds. The server does not write an
+    /// update without changes. Without a condition, it has the simplest form: `$set` rather than a
+    /// pipeline if possible. The server refuses a pipeline for a document in which a field occurs twice.
+    pub(super) fn update(self, condition: Option<Document>) -> UpdateModifications {
+        match (condition, self.is_literal(), self.is_whole()) {
+            (None, true, _) => self.plain(),
+            (condition, _, true) => self.merged_if(condition),
+            (Some(condition), _, false) => self.each_if(&condition).staged(),
+            (None, false, false) => self.staged(),
         }
     }
 
@@ -173,16 +176,6 @@ impl Changes {
             *put = Put::Now(doc! { "$cond": [condition, new, kept] }.into());
         }
         self
-    }
-
-    /// The simplest form: `$set` rather than a pipeline if possible. The server refuses a pipeline
-    /// for a document in which a field occurs twice.
-    pub(super) fn update(self) -> UpdateModifications {
-        match (self.is_literal(), self.is_whole()) {
-            (true, _) => self.plain(),
-            (false, true) => self.merged_if(None),
-            (false, false) => self.staged(),
-        }
     }
 
     fn plain(self) -> UpdateModifications {
@@ -267,7 +260,7 @@ mod tests {
     #[test]
     fn an_update_that_only_takes_a_field_away_has_no_empty_operator() {
         let changes = Changes(vec![("expires".parse().unwrap(), Put::Nothing)]);
-        let UpdateModifications::Document(update) = changes.update() else {
+        let UpdateModifications::Document(update) = changes.update(None) else {
             panic!("nothing in it depends on the time");
         };
         assert_eq!(update, doc! { "$unset": { "expires": "" } });

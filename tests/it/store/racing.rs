@@ -100,6 +100,46 @@ fn whatever_is_done_with_a_session_goes_by_the_index_on_its_id() {
     }
 }
 
+#[test]
+fn a_save_is_one_write_by_the_id_alone_and_a_second_one_only_decides_about_what_did_not_change() {
+    for (layout, id, _) in LAYOUTS {
+        let db = Db::new();
+        let store = db.store(layout);
+        db.runtime.block_on(store.install_indexes()).unwrap();
+        let foreign = doc! { "_id": OTHER, id: OTHER, "theme": "dark" };
+        db.insert("sessions", [foreign.clone()]);
+        db.runtime.block_on(store.set(ID, &json!({ "n": 1 }), HOUR)).unwrap();
+        let later = time::OffsetDateTime::now_utc() + time::Duration::HOUR;
+        let save = |of: &str| {
+            let data = [("n".to_owned(), json!(2))].into();
+            let record = Record { id: of.parse().unwrap(), data, expiry_date: later };
+            let wrote = watched(&db, || {
+                db.runtime.block_on(SessionStore::save(&store, &record)).unwrap();
+            });
+            let plan = |write: &Document| write.get_str("planSummary").unwrap().to_owned();
+            let is_write = |one: &&Document| one.get_str("op").is_ok_and(|op| op == "update");
+            wrote.iter().filter(is_write).map(plan).collect::<Vec<_>>()
+        };
+        let along = format!("IXSCAN {{ {id}: 1 }}");
+        let is_id = id == "_id";
+        let first = if is_id { "IDHACK".to_owned() } else { along.clone() };
+        assert_eq!(save(ID), [first.clone()], "{layout}");
+        let session = db.runtime.block_on(store.get::<Value>(ID)).unwrap().unwrap();
+        assert_eq!(session["n"], 2, "{layout}");
+        let both = if is_id { vec![first, along] } else { vec![first] };
+        for (of, matches) in [(ID, 1), (OTHER, 0)] {
+            let before = db.find("sessions", doc! {});
+            let written = save(of);
+            // Where a field is the time of the last write, the same session is another one.
+            assert!(
+                written == both || (matches == 1 && written == both[..1]),
+                "{layout} {written:?}"
+            );
+            assert!(matches == 1 || db.find("sessions", doc! {}) == before, "{layout}");
+        }
+    }
+}
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 enum Role {
     Admin,

@@ -172,6 +172,7 @@ impl Typed<'_> {
             archive: self.archive.open(context, archive).doing(&job.action)?,
             deadline: self.args.run_time.and_then(|time| Instant::now().checked_add(time)),
             hold: self.hold.hold,
+            verbose: context.global.verbose,
             ..Means::new(&context.signals, context.global.quiet, &audit, &control)
         };
         let verify = self.verify.on(job.store.connection(), self.selection);

@@ -10,6 +10,7 @@ use bson::{Document, doc, rawdoc};
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::careful;
 use super::histogram::Histogram;
 use super::signs::strained;
 use super::steer::{Load, Steering};
@@ -24,6 +25,9 @@ use crate::store::joined;
 /// The time between two probes: beside work, and while nothing else happens, when they cost nothing.
 const TICK: Duration = Duration::from_millis(20);
 const QUIET_TICK: Duration = Duration::from_millis(8);
+/// Beside work, so many follow each other at once: the scheduler of a server that lacks processors favours a
+/// connection that was idle, and the next read shows what a busy one feels.
+const IN_A_ROW: u32 = 2;
 /// The number of probes for the first baseline, and for each that follows.
 const FIRST: usize = 40;
 const NEXT: usize = 16;
@@ -82,6 +86,8 @@ pub(super) struct Probe {
 #[derive(Debug)]
 struct State {
     steering: Steering,
+    /// When the probe began; the steering counts from there.
+    began: Instant,
     phase: Phase,
     /// Reads and batches of the command that are in flight, and when one last began or ended.
     in_flight: usize,
@@ -117,6 +123,14 @@ impl Drop for Reading {
 }
 
 impl State {
+    fn probed(&mut self, took: Duration) {
+        self.steering.probe(self.began.elapsed(), took);
+    }
+
+    fn strained(&mut self) {
+        self.steering.strained(self.began.elapsed());
+    }
+
     fn begin(&mut self) {
         self.in_flight += 1;
         self.worked = Instant::now();
@@ -139,6 +153,7 @@ impl Probe {
     ) -> Self {
         let state = State {
             steering: Steering::new(max, level),
+            began: Instant::now(),
             phase: Phase::Connecting,
             in_flight,
             worked: Instant::now(),
@@ -147,7 +162,7 @@ impl Probe {
         };
         let shared = Arc::new(Mutex::new(state));
         let stop = CancellationToken::new();
-        let (task, over) = (Task { shared: shared.clone(), began: Instant::now() }, stop.clone());
+        let (task, over) = (Task { shared: shared.clone() }, stop.clone());
         tokio::spawn(async move {
             // Reads may be abandoned: the connection finishes them.
             over.run_until_cancelled(task.run(&connection, &collection)).await;
@@ -181,16 +196,17 @@ impl Probe {
 
     /// Whether no batch may begin now.
     pub(super) fn is_quiet(&self) -> bool {
-        self.lock().phase == Phase::Quiet
+        let state = self.lock();
+        state.phase == Phase::Quiet || state.steering.steps_aside(state.began.elapsed())
     }
 
     /// What may be done at a time.
-    pub(super) fn load(&self, most: Load) -> Load {
-        let state = self.lock();
+    pub(super) fn load(&self, most: Load, speed: f64) -> Load {
+        let mut state = self.lock();
         match state.phase {
             _ if state.refused => most,
-            Phase::Connecting => Load { jobs: 1, ..most },
-            Phase::Quiet | Phase::Working => state.steering.load(most),
+            Phase::Connecting => careful(most),
+            Phase::Quiet | Phase::Working => state.steering.load(most, speed),
         }
     }
 
@@ -215,7 +231,6 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 struct Task {
     shared: Arc<Mutex<State>>,
-    began: Instant,
 }
 
 impl Task {
@@ -276,17 +291,21 @@ impl Task {
             if readable && asked.elapsed() >= SIGNS && self.is_working() {
                 asked = Instant::now();
                 match strained(&reads.connection).await {
-                    Ok(true) => lock(&self.shared).steering.strained(self.began.elapsed()),
+                    Ok(true) => lock(&self.shared).strained(),
                     Ok(false) => {}
                     // Not every login may look.
                     Err(_) => readable = false,
                 }
             }
             match self.is_working() {
-                true => self.probe(reads).await,
+                true => {
+                    for _ in 0..IN_A_ROW {
+                        self.probe(reads).await;
+                    }
+                }
                 false => sleep(TICK).await,
             }
-            tick = (tick + TICK).max(Instant::now());
+            tick = (tick + TICK * IN_A_ROW).max(Instant::now());
             sleep(tick.saturating_duration_since(Instant::now())).await;
         }
     }
@@ -314,7 +333,7 @@ impl Task {
                 () = sleep(TICK) => {
                     let goal = lock(&self.shared).steering.goal();
                     if goal.is_some_and(|goal| began.elapsed() > goal) {
-                        lock(&self.shared).steering.probe(self.began.elapsed(), began.elapsed());
+                        lock(&self.shared).probed(began.elapsed());
                     }
                 }
             }
@@ -322,7 +341,7 @@ impl Task {
         let mut state = lock(&self.shared);
         match outcome {
             Ok(()) => {
-                state.steering.probe(self.began.elapsed(), began.elapsed());
+                state.probed(began.elapsed());
                 state.during.add(began.elapsed());
             }
             Err(_) => {
@@ -417,6 +436,7 @@ mod tests {
         let long_ago = Instant::now().checked_sub(NEAR * 5).unwrap();
         let mut state = State {
             steering: Steering::new(MaxLatency::Auto, 1.0),
+            began: Instant::now(),
             phase: Phase::Working,
             in_flight: 1,
             worked: long_ago,

@@ -2,9 +2,10 @@
 //! duration of each probe, and the time.
 //!
 //! The level is the share of the usual number of sessions in flight. As it falls, fewer batches are in
-//! flight, down to one; then batches become smaller; and only the smallest ones are followed by rests.
-//! Measured on mongod 6.0.5: small batches one at a time avoid most of the disturbance and cost little
-//! speed, whereas rests cost much and avoid little.
+//! flight, down to one; then batches become smaller; and those of less than about 50 ms are followed by
+//! rests. Measured on mongod 6.0.5: small batches one at a time avoid most of the disturbance and cost
+//! little speed, whereas rests cost much and avoid little. What is left is due to moments at which the
+//! server has more to do than processors: then no batch begins.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,17 +20,22 @@ const fn millis(millis: u64) -> Duration {
 const WINDOW: Duration = Duration::from_secs(1);
 /// How long a change takes to show: batches in flight keep their size.
 const SETTLE: Duration = millis(150);
+/// How long no batch begins after a probe that was too slow: the server has more to do at once than it has
+/// processors, such as to write changed pages (mongod 6.0.5: 0.2 s every few seconds).
+const ASIDE: Duration = millis(100);
 /// Over this time the median is taken.
 const LATELY: Duration = millis(400);
 /// The level is multiplied by one of these if most recent probes are too slow, if several are, or if
 /// one is.
 const CUTS: [f64; 3] = [0.5, 0.75, 0.9];
-/// The growth per second: while nothing is known yet, or no longer true; and near the level that was
-/// too much.
+/// The growth per second: up to a level that was borne before; while nothing is known yet; and near the
+/// level that was too much.
 const FAST: f64 = 5.0;
-const SLOW: f64 = 0.08;
-/// How the slow growth accelerates with the time since the last cut.
-const ACCELERATION: f64 = 0.04;
+const FIRST: f64 = 1.25;
+const SLOW: f64 = 0.05;
+/// How the slow growth accelerates with the time since the last cut. With both, a cut by a tenth is made up
+/// for in two seconds, so that one probe in about 100 is too slow.
+const ACCELERATION: f64 = 0.02;
 /// A probe of more than this share of the goal ends the fast growth.
 const WARM: f64 = 0.7;
 /// If the median falls below this share of what the last cut lets expect, the server has recovered.
@@ -38,8 +44,11 @@ const RECOVERED: f64 = 0.6;
 const FLOOR: f64 = 1.1;
 /// The lowest level.
 const LOWEST: f64 = 0.0005;
-/// The smallest batch: below it rests begin.
-const SMALLEST: f64 = 100.0;
+/// The time that a small batch takes about, and its least and greatest size. Below it rests begin, and
+/// batches become smaller only slowly: smaller ones make reads no faster (mongod 6.0.5, two cores), but
+/// wait as long for the journal.
+const SMALL: Duration = millis(50);
+const SIZES: [f64; 2] = [100.0, 2000.0];
 /// The longest rest, as a multiple of what the batch took: a tenth of the time is worked at least. An undo in
 /// batches of 50 took minutes for 5,000 sessions without this, on a server that was slow by itself.
 const LONGEST_REST: f64 = 9.0;
@@ -91,8 +100,15 @@ pub(super) struct Steering {
     probes: VecDeque<(Duration, Duration)>,
     /// The last cut: when, at which level, and the median then.
     cut: Option<(Duration, f64, Duration)>,
+    /// A little less than the level before the first of several cuts.
+    borne: f64,
     /// When the level last could grow.
     grown: Duration,
+    /// Up to when no batch begins.
+    aside: Duration,
+    /// The level of one small batch at a time and without rests. A few slow reads lower the level no
+    /// further: any work at all makes some slow, and stepping aside helps more than rests at other times.
+    small_level: f64,
 }
 
 impl Steering {
@@ -104,7 +120,10 @@ impl Steering {
             slow: None,
             probes: VecDeque::new(),
             cut: None,
+            borne: 0.0,
             grown: Duration::ZERO,
+            aside: Duration::ZERO,
+            small_level: LOW,
         }
     }
 
@@ -151,16 +170,29 @@ impl Steering {
         }
     }
 
-    /// What may be done at a time, at most `most`.
-    pub(super) fn load(&self, most: Load) -> Load {
+    /// What may be done at a time, at most `most`. `speed` is how many sessions a batch writes per second,
+    /// as far as it is known.
+    pub(super) fn load(&mut self, most: Load, speed: f64) -> Load {
         let size = f64::from(most.size);
-        let sessions = self.level * size * most.jobs as f64;
-        let smallest = SMALLEST.min(size);
+        let all = size * most.jobs as f64;
+        let sessions = self.level * all;
+        let [least, greatest] = SIZES;
+        let small = (speed * SMALL.as_secs_f64()).clamp(least, greatest).min(size);
+        self.small_level = small / all;
+        let size_now = match sessions < small {
+            true => (small * sessions).sqrt().max(least.min(size)),
+            false => sessions.min(size),
+        };
         Load {
             jobs: ((sessions / size).round() as usize).clamp(1, most.jobs.max(1)),
-            size: sessions.clamp(smallest, size) as u32,
-            rest: most.rest.max((smallest / sessions - 1.0).min(LONGEST_REST)),
+            size: size_now as u32,
+            rest: most.rest.max((size_now / sessions - 1.0).clamp(0.0, LONGEST_REST)),
         }
+    }
+
+    /// Whether no batch may begin, because a read was too slow a moment ago.
+    pub(super) fn steps_aside(&self, now: Duration) -> bool {
+        now < self.aside
     }
 
     /// Whether so little is done at a time that reads are hardly slow because of it.
@@ -181,6 +213,8 @@ impl Steering {
             None => (*most, *median),
             Some((before, its)) => (followed(before, *most), followed(its, *median)),
         });
+        // Those of before the pause, and the first ones after it, say little about the level.
+        self.probes.clear();
     }
 
     /// A read that began while sessions were written ended at `now`, or goes on.
@@ -191,11 +225,20 @@ impl Steering {
         self.probes.push_back((now, took));
         let Some(goal) = self.goal() else { return };
         if took > goal {
+            // A server that is slow by itself is not left alone for long.
+            if now >= self.aside + ASIDE * 2 {
+                self.aside = now + ASIDE;
+            }
             let recent: Vec<bool> = self.lately(now).map(|took| took > goal).collect();
             let slow = recent.iter().filter(|is_slow| **is_slow).count();
             let is_most = recent.len() >= 3 && slow * 2 >= recent.len();
-            let several = self.probes.iter().filter(|(_, took)| *took > goal).count() > 1;
-            self.cut(now, CUTS[if is_most { 0 } else { usize::from(!several) + 1 }]);
+            // Two in a row met the same moment.
+            let is_apart = |at: Duration| now.saturating_sub(at) > SETTLE;
+            let several = self.probes.iter().any(|(at, took)| *took > goal && is_apart(*at));
+            match is_most {
+                true => self.cut(now, CUTS[0]),
+                false => self.cut_down_to(self.small_level, now, CUTS[if several { 1 } else { 2 }]),
+            }
         } else {
             self.grow(now, took, goal);
         }
@@ -204,15 +247,22 @@ impl Steering {
     /// The server shows another sign of having too much to do. That may be the usual state of the site,
     /// such as a full cache, whatever the purge does: below a low level only slow reads count.
     pub(super) fn strained(&mut self, now: Duration) {
-        if self.level > LOW {
-            self.cut(now, CUTS[1].max(LOW / self.level));
+        self.cut_down_to(LOW, now, CUTS[1]);
+    }
+
+    fn cut_down_to(&mut self, least: f64, now: Duration, factor: f64) {
+        if self.level > least {
+            self.cut(now, factor.max(least / self.level));
         }
     }
 
     fn cut(&mut self, now: Duration, factor: f64) {
-        let last = self.cut.map_or(Duration::ZERO, |(at, ..)| at);
-        if self.cut.is_some() && now.saturating_sub(last) < SETTLE {
+        let since = self.cut.map(|(at, ..)| now.saturating_sub(at));
+        if since.is_some_and(|since| since < SETTLE) {
             return;
+        }
+        if since.is_none_or(|since| since > WINDOW) {
+            self.borne = self.level * CUTS[1];
         }
         self.cut = Some((now, self.level, self.median(now)));
         self.slow = Some(now);
@@ -233,17 +283,22 @@ impl Steering {
         if self.slow.is_none() && took.as_secs_f64() > goal.as_secs_f64() * WARM {
             self.slow = Some(now);
         }
-        let rate = self.slow.map_or(FAST, |since| {
-            let calm = now.saturating_sub(since).as_secs_f64();
-            (SLOW + ACCELERATION * (calm - 1.0).max(0.0).powi(2)).min(FAST)
-        });
+        let rate = match self.slow {
+            Some(since) => {
+                let calm = now.saturating_sub(since).as_secs_f64();
+                (SLOW + ACCELERATION * (calm - 1.0).max(0.0).powi(2)).min(FIRST)
+            }
+            None if self.level < self.borne => FAST,
+            None => FIRST,
+        };
         self.level = (self.level * (rate * passed).exp()).min(1.0);
     }
 
     /// Whether reads are much faster than a lower level alone explains.
     fn has_recovered(&self, now: Duration, since: Duration) -> bool {
         let Some((_, level, median)) = self.cut else { return false };
-        if since < SETTLE + LATELY {
+        let reaches_back = |(at, _): &(Duration, Duration)| now.saturating_sub(*at) >= LATELY;
+        if since < SETTLE + LATELY || !self.probes.front().is_some_and(reaches_back) {
             return false;
         }
         let usual = self.baseline.map_or(Duration::ZERO, |(_, median)| median).min(median);

@@ -23,6 +23,8 @@ pub(super) struct Steered {
     began: Option<Instant>,
     batches: u32,
     pub(super) in_flight: usize,
+    /// How many sessions a batch wrote per second lately.
+    speed: f64,
     /// The end of the rest after the last batch.
     rested: Instant,
     /// The time without waits, and how long that work would take at full speed.
@@ -42,6 +44,7 @@ impl Steered {
             began: None,
             batches: 0,
             in_flight: 0,
+            speed: 0.0,
             rested: now,
             passed: Duration::ZERO,
             busy: Duration::ZERO,
@@ -70,7 +73,14 @@ impl Steered {
         self.probe.iter().for_each(Probe::begin);
     }
 
-    pub(super) fn end(&mut self, now: Instant, took: Duration) {
+    /// What may be done at a time, if the probe runs already.
+    pub(super) fn measured(&self) -> Option<Load> {
+        self.probe.as_ref().map(|probe| probe.load(self.most, self.speed))
+    }
+
+    pub(super) fn end(&mut self, now: Instant, sessions: u64, took: Duration) {
+        let speed = sessions as f64 / took.as_secs_f64().max(1e-6);
+        self.speed = if self.speed > 0.0 { 0.8 * self.speed + 0.2 * speed } else { speed };
         self.in_flight = self.in_flight.saturating_sub(1);
         self.probe.iter().for_each(Probe::end);
         self.rested = now + took.mul_f64(self.load.rest.max(0.0)).min(LONGEST_REST);

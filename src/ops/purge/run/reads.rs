@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Purging;
 use crate::error::Result;
 use crate::ops::purge::candidates::Candidates;
-use crate::ops::purge::order::Work;
+use crate::ops::purge::order::{Orders, Work};
 use crate::ops::purge::reading::ReadContext;
 use crate::ops::purge::source::Source;
 use crate::server::backoff::Retries;
@@ -54,14 +54,15 @@ impl Purging {
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
             self.walks = plan.walks;
             self.strategy = plan.strategy;
-            self.source = Some(Source::new(plan.parts, plan.stored, self.purge.trial));
+            let orders = Orders::new(self.purge.trial, self.gate.is_gentle());
+            self.source = Some(Source::new(plan.parts, plan.stored, orders));
             self.plans += 1;
         }
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
         let most = self.gate.load(self.jobs, size).size;
         let work = Work { done: self.done, busy: self.gate.busy() };
-        let by =
-            ReadContext { store: &self.store, purge: &self.purge, size, most, in_flight, work };
+        let (store, purge, gentle) = (&self.store, &self.purge, self.gate.is_gentle());
+        let by = ReadContext { store, purge, size, most, in_flight, gentle, work };
         let read = match (self.read_ahead.pop_front(), &mut self.source) {
             (None, Some(source)) => {
                 let _reading = self.gate.reading();

@@ -22,9 +22,8 @@ use crate::console::signals::Signals;
 /// The warning if there is no index.
 pub const WALK: &str = "no usable index: scanning the whole collection once";
 
-/// Reported if the order of the documents proves faster than the index.
-const STORED: &str =
-    "scanning the collection in storage order, which is faster here than following the index";
+/// Reported if the order of the documents is better than that of the index.
+const STORED: &str = "scanning the collection in storage order instead of along an index, so that each page changes once";
 
 /// How sessions are found without an index, or after the index was dropped.
 fn walk((lost_index, walks): (bool, bool)) -> String {
@@ -44,6 +43,8 @@ pub struct Means<'a> {
     pub signals: &'a Signals,
     /// Whether to show no progress, and to report failures only.
     pub quiet: bool,
+    /// Whether to say in which order the sessions are found.
+    pub verbose: bool,
     pub audit: &'a Audit,
     pub control: &'a Control,
     pub archive: Option<Archive>,
@@ -56,7 +57,16 @@ pub struct Means<'a> {
 impl<'a> Means<'a> {
     /// No archive, no limit, no hold.
     pub fn new(signals: &'a Signals, quiet: bool, audit: &'a Audit, control: &'a Control) -> Self {
-        Self { signals, quiet, audit, control, archive: None, deadline: None, hold: None }
+        Self {
+            signals,
+            quiet,
+            verbose: false,
+            audit,
+            control,
+            archive: None,
+            deadline: None,
+            hold: None,
+        }
     }
 }
 
@@ -92,7 +102,7 @@ impl Batches<'_> {
     ) -> sessionctl::Result<Ran> {
         let started = Instant::now();
         let Self { store, means, report, began, keeps_ids } = self;
-        let Means { signals, quiet, deadline, control, .. } = means;
+        let Means { signals, quiet, verbose, deadline, control, .. } = means;
         let progress = Progress::new(report.verb.progress, report.matched, *quiet);
         let _beside = control.beside(&progress);
         let note = |label: &str, text: &str| {
@@ -146,7 +156,8 @@ impl Batches<'_> {
                 out_of_reach_said = true;
                 note("warning", &text);
             }
-            if purging.prefers_stored() && !std::mem::replace(&mut reordered, true) {
+            let says_order = *verbose && purging.prefers_stored();
+            if says_order && !std::mem::replace(&mut reordered, true) {
                 note("note", STORED);
             }
             let how = (purging.lost_index(), purging.walks());

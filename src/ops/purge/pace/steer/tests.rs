@@ -51,7 +51,7 @@ impl Run {
         let (end, mut levels, mut reads) = (self.now + time, Vec::new(), Vec::new());
         while self.now < end {
             self.now += millis(20);
-            let took = self.server.read(self.steering.load(MOST));
+            let took = self.server.read(self.steering.load(MOST, 0.0));
             self.steering.probe(self.now, took);
             levels.push(self.steering.level);
             reads.push(took);
@@ -74,24 +74,42 @@ const fn seconds(seconds: u64) -> Duration {
 
 #[test]
 fn a_lower_level_has_fewer_batches_in_flight_then_smaller_ones_and_rests_only_at_last() {
-    let load = |level| Steering::new(MaxLatency::Auto, level).load(MOST);
+    let load = |level| Steering::new(MaxLatency::Auto, level).load(MOST, 0.0);
     assert_eq!(load(1.0), MOST);
     assert_eq!(load(0.5), Load { jobs: 1, size: 5000, rest: 0.0 });
     assert_eq!(load(0.1), Load { jobs: 1, size: 1000, rest: 0.0 });
     let least = load(0.001);
     assert_eq!((least.jobs, least.size), (1, 100));
     assert!((least.rest - 9.0).abs() < 0.01, "{least:?}");
+    // Of a batch that takes no time worth mentioning, a part is hardly better: rests begin before.
+    let fast = Steering::new(MaxLatency::Auto, 0.1).load(MOST, 30_000.0);
+    assert!(fast.jobs == 1 && fast.size == 1224 && (fast.rest - 0.22).abs() < 0.01, "{fast:?}");
+}
+
+#[test]
+fn after_a_slow_read_no_batch_begins_for_a_moment_but_not_again_and_again() {
+    let mut run = Run::new(MaxLatency::Auto);
+    run.go(seconds(5));
+    run.server.idle = 50.0;
+    let mut aside = 0;
+    for _ in 0..500 {
+        run.now += millis(20);
+        let took = run.server.read(MOST);
+        run.steering.probe(run.now, took);
+        aside += u32::from(run.steering.steps_aside(run.now + millis(10)));
+    }
+    assert!((120..=180).contains(&aside), "{aside} of 500");
 }
 
 #[test]
 fn what_was_typed_is_an_upper_bound() {
     let typed = Load { jobs: 1, size: 10, rest: 0.5 };
     for level in [1.0, 0.1, LOWEST] {
-        let load = Steering::new(MaxLatency::Auto, level).load(typed);
+        let load = Steering::new(MaxLatency::Auto, level).load(typed, 0.0);
         assert!(load.jobs == 1 && load.size <= 10, "{load:?}");
         assert!((0.5..=LONGEST_REST).contains(&load.rest), "{load:?}");
     }
-    assert_eq!(Steering::new(MaxLatency::Auto, 1.0).load(typed), typed);
+    assert_eq!(Steering::new(MaxLatency::Auto, 1.0).load(typed, 0.0), typed);
 }
 
 #[test]
@@ -149,6 +167,26 @@ fn the_pace_follows_a_slow_server_within_two_seconds_both_ways() {
         let (before, slow, after) = (mean(&before), mean(&slow), mean(&after));
         assert!(slow < before / 10.0, "{idle} {load}: {before} {slow}");
         assert!(after > before / 3.0, "{idle} {load}: {before} {slow} {after}");
+    }
+}
+
+#[test]
+fn a_pause_for_the_baseline_is_no_reason_to_grow() {
+    let mut run = Run::new(MaxLatency::Auto);
+    run.go(seconds(5));
+    for _ in 0..20 {
+        let (before, _) = run.go(seconds(3));
+        let nothing = Load { size: 0, ..MOST };
+        run.steering.quiet((0..16).map(|_| run.server.read(nothing)).collect());
+        // Nothing is in flight at first.
+        for _ in 0..5 {
+            run.now += millis(20);
+            let took = run.server.read(nothing);
+            run.steering.probe(run.now, took);
+        }
+        let (after, _) = run.go(millis(500));
+        let most = before.last().unwrap() * 1.3;
+        assert!(after.iter().all(|level| *level <= most), "{:?} {after:?}", before.last());
     }
 }
 
@@ -223,7 +261,10 @@ fn signs_of_the_server_alone_do_not_hold_a_purge_up_for_good() {
     }
     assert_eq!(steering.level, LOW);
     steering.quiet(vec![millis(1); 20]);
-    steering.probe(seconds(2000), millis(500));
+    for tick in 0..3 {
+        assert_eq!(steering.level, LOW, "one slow read is no reason");
+        steering.probe(seconds(2000) + millis(20) * tick, millis(500));
+    }
     assert!(steering.level < LOW);
 }
 
