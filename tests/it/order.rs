@@ -6,7 +6,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use sessionctl::Connection;
 use sessionctl::archive::{Archive, Reader};
-use sessionctl::purge::{Action, Order, Purge, Step};
+use sessionctl::purge::{Action, MaxLatency, Order, Pace, Purge, Step};
 use sessionctl::{Query, Selection, State};
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +83,44 @@ fn a_purge_that_changes_its_order_on_the_way_deletes_each_expired_session_once()
         assert_eq!(outcome, both(EXPIRED), "index: {indexed}");
         assert_eq!(db.count("sessions", doc! {}), LIVE, "index: {indexed}");
         assert_eq!(db.count("sessions", live()), LIVE, "index: {indexed}");
+    }
+}
+
+#[test]
+fn a_gentle_purge_of_many_sessions_changes_over_to_the_stored_order_and_stays_there() {
+    let db = Db::new();
+    arrange(&db, true);
+    let goal = MaxLatency::Within(Duration::from_secs(60));
+    let purge = Purge {
+        batch_size: Some(100),
+        jobs: Some(1),
+        trial: Duration::from_millis(20),
+        pace: Pace { max_latency: goal, ..Pace::default() },
+        ..Purge::expired(at(0), at(0))
+    };
+    let store = db.store("connect-mongo-json");
+    let mut purging = store.purge(purge, CancellationToken::new()).unwrap();
+    let mut orders = Vec::new();
+    while db.runtime.block_on(purging.next()).unwrap().is_some() {
+        orders.push(purging.order());
+    }
+    orders.dedup();
+    assert!(orders.starts_with(&[Order::Index, Order::Stored]), "{orders:?}");
+    // At the end, the index is asked for sessions that expired meanwhile.
+    assert!(orders[2..].iter().all(|order| *order == Order::Index) && orders.len() <= 3);
+    assert_eq!((db.count("sessions", doc! {}), db.count("sessions", live())), (LIVE, LIVE));
+}
+
+#[test]
+fn a_long_purge_says_with_v_alone_that_it_goes_by_the_stored_order() {
+    for more in [&[][..], &["-v"]] {
+        let db = Db::new();
+        db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
+        let session = |number: i64| connect_mongo(&format!("{number:08}"), at(-60 - number));
+        db.insert("sessions", (0..80_000).map(session));
+        let run = db.sessionctl(&[&["purge", "--expired"], more].concat()).exits(0);
+        assert_eq!(run.stderr.contains("storage order"), more.len() == 1, "{}", run.stderr);
+        assert_eq!(db.count("sessions", doc! {}), 0);
     }
 }
 

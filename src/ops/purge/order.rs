@@ -94,7 +94,10 @@ impl Orders {
 
     /// Whether this stretch is over, so that [`Orders::turn`] is due once nothing is in flight.
     pub(super) fn is_over(&self, work: Work) -> bool {
-        work.busy.saturating_sub(self.before.busy) >= self.length
+        let is_soon = self.length < self.trial * FIRST && self.cost.is_infinite();
+        let is_over = work.busy.saturating_sub(self.before.busy) >= self.length;
+        // On a distant server, planning alone takes as long.
+        is_over && (!is_soon || self.is_trial || work.done > 0)
     }
 
     /// How long the first batch of a trial may take to be found; `None` if this is no trial of the stored

@@ -32,9 +32,6 @@ const LONG_WAIT: Duration = Duration::from_secs(10);
 /// How often the replication lag is read: each reading costs every member a command.
 const LAG_EVERY: Duration = Duration::from_secs(1);
 
-/// How many sessions are in flight until the steering begins, unless fewer are usual.
-const CAREFUL: u32 = 1000;
-
 /// When the next batch may begin.
 #[derive(Debug)]
 pub(in crate::ops) struct Gate {
@@ -140,7 +137,7 @@ impl Gate {
             None if steered.is_long(now) => {
                 let most = f64::from(steered.most.size) * steered.most.jobs as f64;
                 let (connection, collection) = (self.connection.clone(), self.collection.clone());
-                let level = f64::from(CAREFUL) / most;
+                let level = f64::from(steer::CAREFUL) / most;
                 let probe = Probe::start(connection, collection, max, level, steered.in_flight);
                 steered.probe = Some(probe);
             }
@@ -154,7 +151,7 @@ impl Gate {
         self.steered.most = Load { jobs, size, rest: 0.0 };
         self.steered.load = match self.steered.measured() {
             Some(load) => load,
-            None if self.is_gentle() => careful(self.steered.most),
+            None if self.is_gentle() => self.steered.most.careful(),
             None => self.steered.most,
         };
         let jobs = if self.overload.is_near() { 1 } else { self.steered.load.jobs };
@@ -248,11 +245,6 @@ impl Gate {
             Lag::Unknown(error) => Err(error),
         }
     }
-}
-
-/// What may be done at a time as long as nothing is known about what others feel.
-fn careful(most: Load) -> Load {
-    Load { jobs: 1, size: most.size.min(CAREFUL), ..most }
 }
 
 /// Whether both have the same cause, however long they are.

@@ -10,7 +10,6 @@ use bson::{Document, doc, rawdoc};
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::careful;
 use super::histogram::Histogram;
 use super::signs::strained;
 use super::steer::{Load, Steering};
@@ -205,7 +204,7 @@ impl Probe {
         let mut state = self.lock();
         match state.phase {
             _ if state.refused => most,
-            Phase::Connecting => careful(most),
+            Phase::Connecting => most.careful(),
             Phase::Quiet | Phase::Working => state.steering.load(most, speed),
         }
     }

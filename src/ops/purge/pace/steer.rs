@@ -63,6 +63,9 @@ const NEW: [f64; 2] = [0.3, 0.7];
 const GROWTH: [f64; 2] = [0.1, 0.5];
 const LOW: f64 = 0.05;
 
+/// How many sessions are in flight until the steering begins, unless fewer are usual.
+pub(super) const CAREFUL: u32 = 1000;
+
 /// What a purge may do at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::ops) struct Load {
@@ -75,6 +78,11 @@ pub(in crate::ops) struct Load {
 }
 
 impl Load {
+    /// As much of it as is done as long as nothing is known about what others feel.
+    pub(super) fn careful(self) -> Self {
+        Self { jobs: 1, size: self.size.min(CAREFUL), ..self }
+    }
+
     /// How fast it is about, compared to others; without its rests.
     fn speed(self) -> f64 {
         let size = f64::from(self.size);
