@@ -181,11 +181,10 @@ impl Store {
         let named = || self.named(&whole.id);
         let (query, condition) = match mode {
             Mode::Any => (all(vec![self.with_id(&whole.id), layout.membership_of_upsert()]), None),
-            Mode::New => (named(), None),
             Mode::Existing if self.is_found_by_key() => {
                 (doc! { "_id": &*whole.id }, Some(layout.is_surely_session(&whole.id)))
             }
-            Mode::Existing => (named(), None),
+            Mode::Existing | Mode::New => (named(), None),
             Mode::Live if self.has_clock() => self.in_update(&whole.id, Some(layout.lives())),
             Mode::Live => (self.if_live(named(), clock, began), None),
             Mode::Unchanged(version) => {

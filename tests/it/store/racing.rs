@@ -123,7 +123,7 @@ fn a_save_is_one_write_by_the_id_alone_and_a_second_one_only_decides_about_what_
         let along = format!("IXSCAN {{ {id}: 1 }}");
         let is_id = id == "_id";
         let first = if is_id { "IDHACK".to_owned() } else { along.clone() };
-        assert_eq!(save(ID), [first.clone()], "{layout}");
+        assert_eq!(save(ID), std::slice::from_ref(&first), "{layout}");
         let session = db.runtime.block_on(store.get::<Value>(ID)).unwrap().unwrap();
         assert_eq!(session["n"], 2, "{layout}");
         let both = if is_id { vec![first, along] } else { vec![first] };
