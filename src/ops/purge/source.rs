@@ -159,7 +159,7 @@ impl Stored {
             }
             let began = Instant::now();
             let share = self.share(by).await;
-            self.orders.turn(by.work, began.elapsed(), by.gentle.then_some(share));
+            self.orders.turn(by.work, began.elapsed(), share, by.gentle);
             if share < LEAST_SHARE {
                 return Ok(Turn::Never);
             }

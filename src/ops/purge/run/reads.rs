@@ -54,7 +54,7 @@ impl Purging {
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
             self.walks = plan.walks;
             self.strategy = plan.strategy;
-            let orders = Orders::new(self.purge.trial, self.gate.is_gentle());
+            let orders = Orders::new(self.purge.trial);
             self.source = Some(Source::new(plan.parts, plan.stored, orders));
             self.plans += 1;
         }
