@@ -26,6 +26,8 @@ const LONG: u32 = 30;
 /// The part of a trial after which the share is looked at: until then, it may be a short purge, which is not
 /// worth that.
 const SOON: u32 = 4;
+/// Purges of fewer sessions are short ones, too.
+const FEW: u64 = 2000;
 /// From this share of the collection on, the stored order comes first. Each session that matches is then worth
 /// five that are read.
 const LARGE_SHARE: f64 = 0.2;
@@ -97,8 +99,8 @@ impl Orders {
     pub(super) fn is_over(&self, work: Work) -> bool {
         let is_soon = self.length < self.trial * FIRST && self.cost.is_infinite();
         let is_over = work.busy.saturating_sub(self.before.busy) >= self.length;
-        // On a distant server, planning alone takes as long.
-        is_over && (!is_soon || self.is_trial || work.done > 0)
+        // On a distant or busy server, planning and one batch alone take as long.
+        is_over && (!is_soon || self.is_trial || work.done >= FEW)
     }
 
     /// How long the first batch of a trial may take to be found; `None` if this is no trial of the stored

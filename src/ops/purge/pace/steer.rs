@@ -233,16 +233,16 @@ impl Steering {
         self.probes.push_back((now, took));
         let Some(goal) = self.goal() else { return };
         if took > goal {
-            // A server that is slow by itself is not left alone for long.
-            if now >= self.aside + ASIDE * 2 {
-                self.aside = now + ASIDE;
-            }
             let recent: Vec<bool> = self.lately(now).map(|took| took > goal).collect();
             let slow = recent.iter().filter(|is_slow| **is_slow).count();
             let is_most = recent.len() >= 3 && slow * 2 >= recent.len();
             // Two in a row met the same moment.
             let is_apart = |at: Duration| now.saturating_sub(at) > SETTLE;
             let several = self.probes.iter().any(|(at, took)| *took > goal && is_apart(*at));
+            // A server that is slow by itself is not left alone for long.
+            if !is_most && now >= self.aside + ASIDE * 2 {
+                self.aside = now + ASIDE;
+            }
             match is_most {
                 true => self.cut(now, CUTS[0]),
                 false => self.cut_down_to(self.small_level, now, CUTS[if several { 1 } else { 2 }]),
@@ -293,8 +293,9 @@ impl Steering {
         }
         let rate = match self.slow {
             Some(since) => {
+                let faster = if self.level < self.borne / 2.0 { 2.0 } else { 1.0 };
                 let calm = now.saturating_sub(since).as_secs_f64();
-                (SLOW + ACCELERATION * (calm - 1.0).max(0.0).powi(2)).min(FIRST)
+                (faster * (SLOW + ACCELERATION * (calm - 1.0).max(0.0).powi(2))).min(faster * FIRST)
             }
             None if self.level < self.borne => FAST,
             None => FIRST,

@@ -90,11 +90,11 @@ fn a_lower_level_has_fewer_batches_in_flight_then_smaller_ones_and_rests_only_at
 fn after_a_slow_read_no_batch_begins_for_a_moment_but_not_again_and_again() {
     let mut run = Run::new(MaxLatency::Auto);
     run.go(seconds(5));
-    run.server.idle = 50.0;
+    let goal = run.steering.goal().unwrap();
     let mut aside = 0;
-    for _ in 0..500 {
+    for tick in 0..500 {
         run.now += millis(20);
-        let took = run.server.read(MOST);
+        let took = if tick % 4 == 0 { goal * 2 } else { goal / 4 };
         run.steering.probe(run.now, took);
         aside += u32::from(run.steering.steps_aside(run.now + millis(10)));
     }
