@@ -97,10 +97,10 @@ impl Orders {
 
     /// Whether this stretch is over, so that [`Orders::turn`] is due once nothing is in flight.
     pub(super) fn is_over(&self, work: Work) -> bool {
-        let is_soon = self.length < self.trial * FIRST && self.cost.is_infinite();
-        let is_over = work.busy.saturating_sub(self.before.busy) >= self.length;
-        // On a distant or busy server, planning and one batch alone take as long.
-        is_over && (!is_soon || self.is_trial || work.done >= FEW)
+        let busy = work.busy.saturating_sub(self.before.busy);
+        let is_long = busy >= self.trial * FIRST;
+        // On a distant or busy server, planning and one batch alone take as long as the first stretch.
+        busy >= self.length && (work.done >= FEW || self.is_trial || is_long)
     }
 
     /// How long the first batch of a trial may take to be found; `None` if this is no trial of the stored
@@ -169,6 +169,18 @@ mod tests {
     fn stretches(each: [u64; 2]) -> Vec<Order> {
         let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
         (0..6).map(|_| stretch(&mut orders, &mut work, each)).skip(1).collect()
+    }
+
+    #[test]
+    fn a_purge_that_finds_few_sessions_in_a_long_time_tries_the_stored_order_as_well() {
+        let mut orders = Orders::new(Duration::from_secs(1));
+        let at = |done, millis| Work { done, busy: Duration::from_millis(millis) };
+        assert!(!orders.is_over(at(10, 1999)) && orders.is_over(at(10, 2000)));
+        assert!(!orders.is_over(at(2000, 249)) && orders.is_over(at(2000, 250)));
+        orders.turn(at(10, 2000), Duration::ZERO, 0.1, false);
+        assert!(orders.is_over(at(10, 2000)));
+        orders.turn(at(10, 2000), Duration::ZERO, 0.1, false);
+        assert_eq!(orders.order(), Order::Stored);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! its write.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 
@@ -76,8 +76,9 @@ pub(super) struct Source {
 
 impl Source {
     /// The parts of a plan, and the same sessions in storage order, if that is another way.
-    pub(super) fn new(parts: VecDeque<Part>, stored: Option<Ids>, orders: Orders) -> Self {
-        Self { parts, stored: stored.map(|ids| Stored { ids, share: None, orders }) }
+    pub(super) fn new(parts: VecDeque<Part>, stored: Option<Ids>, trial: Duration) -> Self {
+        let stored = stored.map(|ids| Stored { ids, share: None, orders: Orders::new(trial) });
+        Self { parts, stored }
     }
 
     /// The order of the next batch.

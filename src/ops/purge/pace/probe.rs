@@ -24,8 +24,8 @@ use crate::store::joined;
 /// The time between two probes: beside work, and while nothing else happens, when they cost nothing.
 const TICK: Duration = Duration::from_millis(20);
 const QUIET_TICK: Duration = Duration::from_millis(8);
-/// Beside work, so many follow each other at once: the scheduler of a server that lacks processors favours a
-/// connection that was idle, and the next read shows what a busy one feels.
+/// While sessions are written, this many reads follow one another without a pause. Where processors are
+/// short, the scheduler favours a connection that was idle; the second read shows what a busy one feels.
 const IN_A_ROW: u32 = 2;
 /// The number of probes for the first baseline, and for each that follows.
 const FIRST: usize = 40;

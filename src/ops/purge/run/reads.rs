@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Purging;
 use crate::error::Result;
 use crate::ops::purge::candidates::Candidates;
-use crate::ops::purge::order::{Orders, Work};
+use crate::ops::purge::order::Work;
 use crate::ops::purge::reading::ReadContext;
 use crate::ops::purge::source::Source;
 use crate::server::backoff::Retries;
@@ -54,8 +54,7 @@ impl Purging {
             self.jobs = self.purge.jobs.map_or_else(|| self.usual_jobs(kind), |jobs| jobs as usize);
             self.walks = plan.walks;
             self.strategy = plan.strategy;
-            let orders = Orders::new(self.purge.trial);
-            self.source = Some(Source::new(plan.parts, plan.stored, orders));
+            self.source = Some(Source::new(plan.parts, plan.stored, self.purge.trial));
             self.plans += 1;
         }
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
