@@ -338,6 +338,16 @@ impl Error {
         }
     }
 
+    /// Whether a write was done, but not confirmed by enough members in time (`WriteConcernTimeout`).
+    pub(crate) fn is_unconfirmed(&self) -> bool {
+        self.code() == Some(WRITE_CONCERN_TIMEOUT)
+    }
+
+    /// Whether a read took longer than its `maxTimeMS`.
+    pub(crate) fn is_over_time(&self) -> bool {
+        self.code() == Some(MAX_TIME_MS_EXPIRED)
+    }
+
     /// Whether a busy server refused the command before it began, and asks for a later retry.
     pub(crate) fn is_busy(&self) -> bool {
         self.code() == Some(REQUEST_RATE_TOO_LARGE)
@@ -448,15 +458,18 @@ const OVERLOADS: [i32; 5] = [50, 64, 262, 462, 16500];
 /// The retryable codes of the drivers' "retryable writes" and "retryable reads" specifications, and
 /// `MaxTimeMSExpired` (50), `CursorNotFound` (43), `CursorKilled` (237), `Interrupted` (11601) and
 /// `QueryPlanKilled` (175): an index or a collection was dropped under a cursor, and a new one finds
-/// what there is.
-const TRANSIENT_CODES: [i32; 21] = [
-    6, 7, 43, 50, 64, 89, 91, 134, 175, 189, 237, 262, 462, 9001, 10107, 11600, 11601, 11602,
-    13435, 13436, 16500,
+/// what there is. A router whose shard has no primary returns `FailedToSatisfyReadPreference` (133) or
+/// `NetworkInterfaceExceededTimeLimit` (202).
+const TRANSIENT_CODES: [i32; 23] = [
+    6, 7, 43, 50, 64, 89, 91, 133, 134, 175, 189, 202, 237, 262, 462, 9001, 10107, 11600, 11601,
+    11602, 13435, 13436, 16500,
 ];
 
 /// Cosmos DB refuses commands beyond the provisioned request units.
 const REQUEST_RATE_TOO_LARGE: i32 = 16500;
 const BAD_VALUE: i32 = 2;
+const MAX_TIME_MS_EXPIRED: i32 = 50;
+const WRITE_CONCERN_TIMEOUT: i32 = 64;
 const QUERY_PLAN_KILLED: i32 = 175;
 /// The server's message about a hint that names no usable index.
 const NO_SUCH_HINT: &str = "hint provided does not correspond to an existing index";

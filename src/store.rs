@@ -23,6 +23,7 @@ pub use expiry::{DEFAULT_LIFETIME, Expiry};
 pub use ids::{Resolved, Resolver};
 pub use read::{Reading, SortKey};
 pub(crate) use read::{joined, raw_document};
+pub(crate) use sessions::{MAJORITY_WITHIN, unconfirmed};
 #[cfg(any(
     feature = "actix-session",
     feature = "tower-sessions",

@@ -6,7 +6,7 @@
 //! let (store, _) = sessionctl::Store::builder()
 //!     .uri("mongodb://localhost:27017/shop")
 //!     .layout("express-mongodb-1")
-//!     .user_path("actix_identity_user_id")
+//!     .user_path("actix_identity.user_id")
 //!     .ttl_index(true)
 //!     .open()
 //!     .await?;
@@ -19,6 +19,10 @@
 //! Each entry of the session is a field of the payload, as an Express application would store it:
 //! `session.insert("user", "alice")` becomes `{ user: "alice" }`. With the layouts of
 //! express-session's stores, `load` also returns their `cookie`.
+//!
+//! The user of actix-identity is under the key `actix_identity.user_id`. The server cannot search for a
+//! key with a dot: `sessions_of` and the like read every session. If there are many, give
+//! `IdentityMiddleware` another key, and name it with `user_path`.
 //!
 //! `cargo run --example actix` runs an application (`tests/examples/actix`), which can share its logins
 //! with an Express application.
@@ -33,7 +37,7 @@
 //!   holds for an expired session.
 //! - A session whose payload cannot be decoded, for example because it is encrypted, is an error and
 //!   stays as it is.
-//! - `delete` waits until a majority has confirmed it.
+//! - `delete` waits up to 5 seconds until a majority has confirmed it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -135,12 +139,12 @@ impl SessionStore for Store {
         Ok(())
     }
 
-    /// Deletes the session, and waits until a majority has confirmed it.
+    /// Deletes the session, and waits up to 5 seconds until a majority has confirmed it. A delete that is
+    /// not confirmed by then is logged, and no error: the middleware would keep the cookie.
     ///
     /// # Errors
     /// If a command cannot be sent or the server rejects it.
     async fn delete(&self, session_key: &SessionKey) -> Result<(), anyhow::Error> {
-        self.destroy(session_key.as_ref()).await?;
-        Ok(())
+        Ok(self.destroy_soon(session_key.as_ref()).await?)
     }
 }

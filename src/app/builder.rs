@@ -273,12 +273,16 @@ impl StoreBuilder {
     /// by last touch, creation, expiry and `_id`, as far as the layout stores them, like
     /// `sessionctl purge --keep`. Any number of processes may log a user in at the same time.
     ///
-    /// Each write of a session with a user then reads the sessions of that user, so use
+    /// The first write by which a session has a user reads the sessions of that user, so use
     /// [`user_index`](Self::user_index) as well. A layout without a last touch and a creation, such
-    /// as `tower-sessions`, ranks by the expiry: there, give all sessions the same lifetime. Sessions
+    /// as `tower-sessions`, ranks by the expiry: there, give all sessions the same lifetime, and keep
+    /// the clocks of the application's servers together, or a new session may count as the oldest. Sessions
     /// that other applications write to the same collection count, but only this store deletes. If
     /// the deletion fails, the write still succeeds, and the next one deletes the surplus; with the
-    /// feature `tracing`, the failure is a warning.
+    /// feature `tracing`, the failure is a warning. It requires the right `listIndexes`.
+    ///
+    /// Name the user's place with [`user_path`](Self::user_path). Otherwise the layout looks in several, and a
+    /// name that a visitor types before the log-in may be in one of them.
     #[must_use]
     pub fn limit_per_user(mut self, sessions: u32) -> Self {
         self.limit_per_user = Some(sessions);
@@ -323,8 +327,9 @@ impl StoreBuilder {
     async fn found_layout(&self, connection: &Connection, layout: Layout) -> Result<Layout> {
         let indexes = match connection.indexes(&self.collection).await {
             Ok(indexes) => indexes.unwrap_or_default(),
-            // A login that may not list the indexes may still read the sessions.
-            Err(Error::Unauthorized { .. }) => Vec::new(),
+            // A login that may not list the indexes may still read the sessions. A limit would only log
+            // that it deletes nothing.
+            Err(Error::Unauthorized { .. }) if self.limit_per_user.is_none() => Vec::new(),
             Err(error) => return Err(error),
         };
         let layout = layout.resolved(self.lifetime, &indexes);

@@ -12,7 +12,7 @@ use crate::model::selection::{Except, Keep, Rank, Selection, logs_in};
 use crate::model::session::Session;
 use crate::ops::purge::{Action, Purge, Step};
 use crate::store::observe::in_span;
-use crate::store::{AfterWrite, Reading, Store};
+use crate::store::{AfterWrite, MAJORITY_WITHIN, Reading, Store, unconfirmed};
 
 /// How often sessions are read and deleted again because they changed in between.
 const MOST_ROUNDS: u32 = 20;
@@ -78,7 +78,8 @@ impl Store {
     ///
     /// # Errors
     /// As for [`sessions_of`](Self::sessions_of). [`Error::KeepsChanging`] if sessions of the user
-    /// changed during every attempt. Sessions deleted before an error stay deleted.
+    /// changed during every attempt. Sessions deleted before an error stay deleted. With the
+    /// [code](Error::code) 64, all are deleted, but no majority confirmed that within 5 seconds.
     pub async fn destroy_all_of(&self, user: &str) -> Result<u64> {
         let destroyed = self.clone().on_primary().destroy_in_task(user, None, Vec::new());
         self.observed("destroy_all_of", destroyed).await
@@ -137,13 +138,12 @@ impl Store {
         &self,
         selection: impl Fn(DateTime) -> Selection,
     ) -> Result<u64> {
-        let mut deleted = 0;
+        let mut deleted = Deleted::default();
         for _ in 0..MOST_ROUNDS {
             let selection = selection(self.primary_now().await?);
-            let (done, changed) = self.delete_selected(selection).await?;
-            deleted += done;
-            if changed == 0 {
-                return Ok(deleted);
+            deleted = self.delete_selected(selection).await?.after(deleted);
+            if deleted.changed == 0 {
+                return deleted.confirmed();
             }
         }
         Err(Error::KeepsChanging(MOST_ROUNDS))
@@ -164,7 +164,7 @@ impl Store {
     }
 
     async fn delete_surplus(self, user: &str, most: u32) -> Result<u64> {
-        let mut deleted = 0;
+        let mut deleted = Deleted::default();
         for _ in 0..MOST_ROUNDS {
             let now = self.primary_now().await?;
             let ranked = |keep| {
@@ -173,7 +173,7 @@ impl Store {
             };
             let mut surplus = ranked(Keep::newest(most)).await?;
             let Some(keep) = surplus.keep.as_ref().filter(|keep| keep.has_surplus()) else {
-                return Ok(deleted);
+                return deleted.confirmed();
             };
             // If those that are kept are from after this moment, by a clock that was ahead, the new
             // session is not among them. The clock is read again, because others may have logged in
@@ -184,35 +184,63 @@ impl Store {
                     surplus = ranked(Keep::newest(most).until(now)).await?;
                 }
             }
-            deleted += self.delete_selected(surplus).await?.0;
+            deleted = self.delete_selected(surplus).await?.after(deleted);
         }
         Err(Error::KeepsChanging(MOST_ROUNDS))
     }
 
-    async fn delete_selected(&self, selection: Selection) -> Result<(u64, u64)> {
+    async fn delete_selected(&self, selection: Selection) -> Result<Deleted> {
         self.purge_all(Purge::new(selection, Action::Delete)).await
     }
 
     pub(super) async fn purge_observed(&self, name: &'static str, purge: Purge) -> Result<u64> {
-        let purged = async { self.purge_all(purge).await.map(|(deleted, _)| deleted) };
+        let purged = async { self.purge_all(purge).await?.confirmed() };
         self.observed(name, purged).await
     }
 
-    /// How many sessions were deleted, and how many changed before they could be.
-    pub(super) async fn purge_all(&self, purge: Purge) -> Result<(u64, u64)> {
-        let mut purging = self.purge(purge, CancellationToken::new())?;
-        let (mut deleted, mut changed) = (0, 0);
+    async fn purge_all(&self, purge: Purge) -> Result<Deleted> {
+        let purging = self.purge(purge, CancellationToken::new())?;
+        let mut purging = purging.confirmed_within(MAJORITY_WITHIN);
+        let mut deleted = Deleted::default();
         loop {
             match purging.next().await {
                 Ok(Some(Step::Batch(batch))) => {
-                    deleted += batch.done;
-                    changed += batch.spared.unwrap_or(0);
+                    deleted.done += batch.done;
+                    deleted.changed += batch.spared.unwrap_or(0);
                 }
                 Ok(Some(Step::Paused(_))) => {}
                 // The collection is created with the first session.
-                Ok(None) | Err(Error::NoCollection { .. }) => return Ok((deleted, changed)),
+                Ok(None) | Err(Error::NoCollection { .. }) => {
+                    return Ok(Deleted { unconfirmed: purging.unconfirmed(), ..deleted });
+                }
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// What a purge did.
+#[derive(Default)]
+struct Deleted {
+    done: u64,
+    /// How many sessions changed before they could be deleted.
+    changed: u64,
+    /// The error that a majority did not confirm a delete in time.
+    unconfirmed: Option<Error>,
+}
+
+impl Deleted {
+    /// The same together with an earlier purge, whose changed sessions this one has read again.
+    fn after(self, earlier: Self) -> Self {
+        Self {
+            done: earlier.done + self.done,
+            changed: self.changed,
+            unconfirmed: earlier.unconfirmed.or(self.unconfirmed),
+        }
+    }
+
+    /// How many sessions were deleted, once a majority has confirmed it.
+    fn confirmed(self) -> Result<u64> {
+        self.unconfirmed.map_or(Ok(self.done), |error| Err(unconfirmed(error)))
     }
 }

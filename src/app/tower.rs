@@ -9,6 +9,7 @@ use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 use crate::app::builder::StoreBuilder;
 use crate::model::layout::Layout;
+use crate::model::payload::has_dotted_key;
 use crate::model::payload::msgpack::TowerExpiry;
 use crate::ops::sweep::{Event, Pass};
 use crate::store::encode::{Content, Whole, is_tower, tower_record};
@@ -57,13 +58,25 @@ pub(super) fn warn_of_unfound_user(layout: &Layout, data: &HashMap<String, Value
     let is_below = |path: &str, key: &String| {
         path.strip_prefix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    if !layout.user.iter().any(|place| data.keys().any(|key| is_below(place.path(), key))) {
-        tracing::warn!(
-            layout = %layout.name,
-            "a user logs in whom sessions_of, destroy_all_of and limits do not find: call \
-             StoreBuilder::user_path(\"{key}.user_id\")"
-        );
+    // The server cannot search for a key with a dot, unless the library knows that there is one.
+    let is_found = |path: &str, key: &String| {
+        let is_searched = layout.payload.is_document() && key.contains('.');
+        is_below(path, key) && (!is_searched || has_dotted_key(path))
+    };
+    if layout.user.iter().any(|place| data.keys().any(|key| is_found(place.path(), key))) {
+        return;
     }
+    let path = format!("{key}.user_id");
+    let remedy = match layout.payload.is_document() && key.contains('.') && !has_dotted_key(&path) {
+        true => {
+            "choose a data key without a dot, and name it with StoreBuilder::user_path".to_owned()
+        }
+        false => format!("call StoreBuilder::user_path(\"{path}\")"),
+    };
+    tracing::warn!(
+        layout = %layout.name,
+        "a user logs in whom sessions_of, destroy_all_of and limits do not find: {remedy}"
+    );
 }
 
 /// Which sessions `save` writes.
@@ -144,8 +157,8 @@ macro_rules! implement {
                 Err(Error::Backend("the server accepts no new session id".to_owned()))
             }
 
-            /// Overwrites an existing session, in one round trip. Does nothing if the session was
-            /// deleted.
+            /// Overwrites an existing session, in one round trip, or two if nothing in it changed. Does
+            /// nothing if the session was deleted.
             ///
             /// # Errors
             /// As for `create`.
@@ -171,13 +184,14 @@ macro_rules! implement {
                 Ok(self.read_live(&id.to_string(), false, record).await?)
             }
 
-            /// Deletes the session, and waits until a majority has confirmed it.
+            /// Deletes the session, and waits up to 5 seconds until a majority has confirmed it. A delete
+            /// that is not confirmed by then is logged, and no error: axum-login deletes the old id
+            /// at each log-in, and while a replica set has no majority nobody could log in.
             ///
             /// # Errors
             /// `Backend` if a command cannot be sent or the server rejects it.
             async fn delete(&self, id: &Id) -> Result<()> {
-                self.destroy(&id.to_string()).await?;
-                Ok(())
+                Ok(self.destroy_soon(&id.to_string()).await?)
             }
         }
 

@@ -25,6 +25,7 @@ mod tests;
 
 pub(crate) use change::Update;
 pub use change::{Change, Entry, Place, Superseded};
+pub(crate) use file::is_in_use;
 pub use format::{Compression, ENDINGS, Encoding, Format};
 pub use json::line;
 pub use reader::{Contents, Entries, Reader};
@@ -48,6 +49,8 @@ pub struct Archive {
     cut: u64,
     /// Whether the last line lacks its newline. Another program wrote it.
     unended: bool,
+    /// Whether another process removed or shortened it: what would be written now could not be read.
+    spoilt: bool,
     /// What was done to the documents at its end, and what is done to the next ones.
     noted: Option<Change>,
     next: Option<Change>,
@@ -145,6 +148,7 @@ impl Archive {
             length: 0,
             cut: 0,
             unended: false,
+            spoilt: false,
             noted: None,
             next: None,
             _lock: lock,
@@ -181,10 +185,11 @@ impl Archive {
         self.cut
     }
 
-    /// Whether the path still refers to this file: it was not moved or removed.
+    /// Whether the path still refers to this file, as it was written: it was not moved, removed or
+    /// shortened.
     pub fn is_in_place(&self) -> bool {
         let there = fs::metadata(&self.path).and_then(|there| Ok((there, self.file.metadata()?)));
-        there.is_ok_and(|(there, open)| is_same_file(&there, &open))
+        !self.spoilt && there.is_ok_and(|(there, open)| is_same_file(&there, &open))
     }
 
     /// Says what is done to the documents of the following batches: they are changed, or deleted.
@@ -194,7 +199,8 @@ impl Archive {
 
     /// Appends a batch. When this returns, the batch is on disk, and the documents that are
     /// [`Written`] may be deleted. After an error, nothing of the batch counts as written, and the
-    /// next write continues after the last complete batch.
+    /// next write continues after the last complete batch. An archive that another process removed or
+    /// shortened takes no more.
     ///
     /// # Errors
     /// [`Error::Archive`] if the batch cannot be written and synced, for example because the disk
@@ -207,7 +213,11 @@ impl Archive {
             }
             Err(error) => {
                 // Otherwise a restore would find part of a batch whose sessions were never deleted.
-                let taken_back = self.file.set_len(self.length).and_then(|()| self.file.sync_all());
+                // In a file that was shortened, the batches that follow would come after a gap.
+                let taken_back = match self.spoilt {
+                    true => Ok(()),
+                    false => self.file.set_len(self.length).and_then(|()| self.file.sync_all()),
+                };
                 let and = match taken_back {
                     Ok(()) => "",
                     // The next append or restore detects it.
@@ -223,7 +233,8 @@ impl Archive {
         let about = self.file.metadata()?;
         // Data written to a removed file is lost when this process ends, but its sessions would be
         // deleted nevertheless.
-        if is_gone(&about) || about.len() < self.length {
+        self.spoilt |= is_gone(&about) || about.len() < self.length;
+        if self.spoilt {
             return Err(io::Error::other("another process removed or shortened it"));
         }
         if about.len() > self.length {

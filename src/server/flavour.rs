@@ -142,7 +142,9 @@ impl Feature {
     /// The name of the feature in the server's message.
     fn words(self) -> &'static [&'static str] {
         match self {
-            Self::NowInFind | Self::NowInUpdate => &["NOW"],
+            Self::NowInFind => &["NOW"],
+            // A server without the stage is treated alike: it may say so before it comes to the clock.
+            Self::NowInUpdate => &["NOW", "replaceWith"],
             Self::BsonSize => &["bsonSize"],
             Self::Facet => &["facet"],
             Self::FilteredCollections => &["filter"],

@@ -2,8 +2,10 @@
 //! of this folder read sessions, look up typed ids, and write sessions. What operators do (`purge`, `plan`,
 //! `parts`, `ranked`) is in `impl Store` blocks of `ops`, and what applications do in those of `app`.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
@@ -55,20 +57,61 @@ pub struct Store {
 
 type Following = dyn Fn(Store, String) -> BoxFuture<'static, Result<()>> + Send + Sync;
 
-/// What follows each write of a session that has a user: it gets the store and the user.
+/// How many sessions are remembered.
+const MOST_FOLLOWED: usize = 100_000;
+
+/// What follows the first write by which a session has a user: it gets the store and the user. Later writes
+/// of the session are no log-in, and some frameworks write one at each request.
 #[derive(Clone)]
-pub(crate) struct AfterWrite(Arc<Following>);
+pub(crate) struct AfterWrite {
+    follow: Arc<Following>,
+    /// The sessions that it has followed, with their users, as hashes.
+    followed: Arc<Mutex<HashMap<u64, u64>>>,
+    hasher: RandomState,
+}
 
 impl AfterWrite {
     pub(crate) fn new<F>(follow: impl Fn(Store, String) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<()>> + Send + 'static,
     {
-        Self(Arc::new(move |store, user| Box::pin(follow(store, user))))
+        Self {
+            follow: Arc::new(move |store, user| Box::pin(follow(store, user))),
+            followed: Arc::default(),
+            hasher: RandomState::new(),
+        }
     }
 
     pub(super) async fn run(&self, store: Store, user: String) -> Result<()> {
-        (self.0)(store, user).await
+        (self.follow)(store, user).await
+    }
+
+    /// Whether it has followed a write by which this session had this user, and no other since.
+    pub(super) fn has_followed(&self, id: &str, user: &str) -> bool {
+        let [id, user] = self.hashes(id, user);
+        self.lock().get(&id) == Some(&user)
+    }
+
+    pub(super) fn followed(&self, id: &str, user: &str) {
+        let [id, user] = self.hashes(id, user);
+        let mut followed = self.lock();
+        if followed.len() >= MOST_FOLLOWED {
+            followed.clear();
+        }
+        followed.insert(id, user);
+    }
+
+    /// The session has no user any more.
+    pub(super) fn forget(&self, id: &str) {
+        self.lock().remove(&self.hasher.hash_one(id));
+    }
+
+    fn hashes(&self, id: &str, user: &str) -> [u64; 2] {
+        [id, user].map(|text| self.hasher.hash_one(text))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, u64>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -157,6 +200,14 @@ impl Store {
     /// The comment of its operations in `currentOp` and the profiler, without session ids.
     pub(crate) fn comment(&self) -> &str {
         &self.comment
+    }
+
+    /// Ends what the server is doing with the comment of this store; how many operations that were.
+    ///
+    /// # Errors
+    /// If the server refuses to list them, or cannot be reached.
+    pub(crate) async fn end_operations(&self) -> Result<usize> {
+        self.connection.end_operations(&self.comment).await
     }
 
     /// The server's clock.

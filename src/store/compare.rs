@@ -71,10 +71,13 @@ impl Store {
         let clock = self.clock(whole.needs_now(layout)).await?;
         let (whole, payload) = whole.encoded(layout, clock)?;
         let done = self.put(whole, Mode::Unchanged(version.clone())).await?;
-        if self.lived(id, done).await? {
-            return Ok(SetIfUnchanged::Set(version.with(&payload)));
+        let new = version.with(&payload);
+        if done.modified {
+            return Ok(SetIfUnchanged::Set(new));
         }
         Ok(match self.get_versioned(id).await? {
+            // It had these values already.
+            Some(current) if done.matched && current.version == new => SetIfUnchanged::Set(new),
             Some(current) => SetIfUnchanged::Changed(current),
             None => SetIfUnchanged::Gone,
         })

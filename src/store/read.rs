@@ -235,14 +235,15 @@ impl Store {
         }
     }
 
-    /// The share of documents that match `filter`, estimated from `size` random documents.
-    pub(crate) async fn share(&self, filter: Document, size: u32) -> Result<f64> {
+    /// The share of documents that match `filter`, estimated from `size` random documents, which the server
+    /// may read for so long.
+    pub(crate) async fn share(&self, filter: Document, size: u32, within: Duration) -> Result<f64> {
         let stages = [
             doc! { "$sample": { "size": size } },
             doc! { "$match": filter },
             doc! { "$group": { "_id": null, "n": { "$sum": 1.0 } } },
         ];
-        let mut counted = self.aggregate(stages.into()).await?;
+        let mut counted = self.aggregate_with(stages.into(), None, Some(within)).await?;
         let Some(batch) = counted.next().await? else { return Ok(0.0) };
         let count = documents(&batch).next().and_then(|row| row.get_f64("n").ok());
         Ok(count.unwrap_or(0.0) / f64::from(size))
@@ -267,7 +268,7 @@ impl Store {
     }
 
     pub(crate) async fn aggregate(&self, pipeline: Vec<Document>) -> Result<Batches> {
-        self.aggregate_with(pipeline, None).await
+        self.aggregate_with(pipeline, None, None).await
     }
 
     /// The same, with text compared byte by byte, whatever the collation of the collection. Indexes
@@ -275,15 +276,17 @@ impl Store {
     pub(crate) async fn aggregate_by_bytes(&self, pipeline: Vec<Document>) -> Result<Batches> {
         let simple = || Collation::builder().locale("simple".to_owned()).build();
         let is_collated = self.is_collated().await?;
-        self.aggregate_with(pipeline, is_collated.then(simple)).await
+        self.aggregate_with(pipeline, is_collated.then(simple), None).await
     }
 
     async fn aggregate_with(
         &self,
         pipeline: Vec<Document>,
         collation: Option<Collation>,
+        within: Option<Duration>,
     ) -> Result<Batches> {
         let mut options = AggregateOptions::default();
+        options.max_time = within;
         // Without this, a sort of more than 100 MB fails.
         options.allow_disk_use = Some(true);
         options.collation = collation;

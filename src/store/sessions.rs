@@ -30,9 +30,7 @@ use crate::server::reply::{affected, documents};
 
 /// How many seconds a delete waits for a majority. Without a limit, a replica set that has lost its
 /// majority of data-bearing members would hold each log-out, and its connection, until one is back.
-const MAJORITY_WITHIN: u32 = 5;
-/// The code of a write that is done, but was not confirmed in time.
-const UNCONFIRMED: i32 = 64;
+pub(crate) const MAJORITY_WITHIN: u32 = 5;
 
 /// The result of a find whose reply includes the server's clock.
 enum Sent {
@@ -199,7 +197,10 @@ impl Store {
         id: &str,
         also: Option<Document>,
     ) -> (Document, Option<Document>) {
-        if self.layout().id.path != "_id" {
+        let layout = self.layout();
+        // A condition that does not hold writes such a field as it is, and with it the documents on the way.
+        let is_inside = layout.touched_fields().any(|path| path.contains('.'));
+        if layout.id.path != "_id" || is_inside {
             return (self.named(id), also);
         }
         let is_text = doc! { "$eq": [{ "$type": "$_id" }, "string"] };
@@ -329,6 +330,20 @@ impl Store {
         self.observed("destroy", async { self.destroy_one(id).await.map_err(unconfirmed) }).await
     }
 
+    /// The same for frameworks: that no majority has confirmed it yet is no error.
+    #[cfg(any(
+        feature = "actix-session",
+        feature = "tower-sessions",
+        feature = "tower-sessions-014"
+    ))]
+    pub(crate) async fn destroy_soon(&self, id: &str) -> Result<()> {
+        match self.destroy(id).await {
+            // It was logged as a failure of `destroy`.
+            Err(error) if error.is_unconfirmed() => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
     async fn destroy_one(&self, id: &str) -> Result<bool> {
         let query = self.named(id);
         if self.layout().id.path != "_id" {
@@ -423,9 +438,8 @@ impl Store {
 /// Whether to repeat a delete at once: it met a change of the primary, or lost its connection. If no
 /// server can be selected, the driver has already waited for one.
 fn may_succeed_again(error: &Error) -> bool {
-    let is_done = error.code() == Some(UNCONFIRMED);
     let is_unsent = error.is_refusal() && error.code().is_none();
-    error.is_transient() && !is_done && !is_unsent
+    error.is_transient() && !error.is_unconfirmed() && !is_unsent
 }
 
 fn majority() -> WriteConcern {
@@ -434,14 +448,15 @@ fn majority() -> WriteConcern {
 }
 
 /// The same error, which says that the delete itself is done. The server only says that it waited.
-fn unconfirmed(error: Error) -> Error {
+pub(crate) fn unconfirmed(error: Error) -> Error {
+    let is_unconfirmed = error.is_unconfirmed();
     match error {
-        Error::Server { code: UNCONFIRMED, name, source, .. } => {
+        Error::Server { code, name, source, .. } if is_unconfirmed => {
             let message = format!(
                 "the delete is done, but a majority of the replica set did not confirm it within \
                  {MAJORITY_WITHIN} s"
             );
-            Error::Server { code: UNCONFIRMED, name, message, source }
+            Error::Server { code, name, message, source }
         }
         error => error,
     }

@@ -117,12 +117,16 @@ impl Store {
     }
 
     async fn put_within_limit(&self, whole: Whole<'_>, mode: Mode) -> Result<Put> {
-        let after = self.after_write.as_ref();
-        let Some((after, user)) = after.and_then(|after| Some((after, whole.user(self.layout())?)))
-        else {
+        let Some(after) = &self.after_write else { return self.put_alone(whole, mode).await };
+        let Some(user) = whole.user(self.layout()) else {
+            after.forget(&whole.id);
             return self.put_alone(whole, mode).await;
         };
+        if after.has_followed(&whole.id, &user) {
+            return self.put_alone(whole, mode).await;
+        }
         let (store, after, whole) = (self.clone(), after.clone(), whole.into_owned());
+        let id = whole.id.clone();
         // In its own task: if the request is given up after the write, the rest still follows.
         let task = tokio::spawn(in_span(async move {
             let is_new = matches!(mode, Mode::New);
@@ -130,7 +134,9 @@ impl Store {
             if done.inserted || (done.matched && !is_new) {
                 // Its failure was reported. The session is written, and a caller who took that for
                 // failed would write it again.
-                let _ = after.run(store, user).await;
+                if after.run(store, user.clone()).await.is_ok() {
+                    after.followed(&id, &user);
+                }
             }
             Ok(done)
         }));

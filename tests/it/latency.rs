@@ -100,6 +100,22 @@ fn the_probe_reads_many_sessions_in_turn_and_leaves_those_that_are_gone() {
 }
 
 #[test]
+fn with_a_fixed_latency_other_sessions_are_probed_when_most_are_gone() {
+    let arguments = ["purge", "--expired", "--rate", "1000", "--max-latency", "900ms"];
+    let db = Db::new();
+    insert(&db, 18_000, -60);
+    profile(&db);
+    db.sessionctl(&arguments).exits(0);
+    let probes = db.find("system.profile", doc! { "command.comment": PROBE });
+    let of = |probe: &Document| probe.get_document("command").unwrap().get("filter").cloned();
+    let mut read: Vec<_> = probes.iter().filter_map(of).map(|which| which.to_string()).collect();
+    read.sort();
+    read.dedup();
+    // Of the first 16, and of 16 more after a quarter of a minute.
+    assert!(read.len() > 18, "{} sessions in {} probes", read.len(), probes.len());
+}
+
+#[test]
 fn expiring_sessions_is_steered() {
     let arguments = &["expire", "--live", "--yes", "--rate", "2000"];
     let long = Long { seconds: 90_000, left: RATE as u64, ..long("expire", arguments) };

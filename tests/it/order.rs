@@ -37,23 +37,31 @@ fn arrange(db: &Db, indexed: bool) {
 struct Outcome {
     done: u64,
     spared: u64,
+    /// Sessions that the server refused to change, and those that the archive cannot represent.
+    left: u64,
     orders: HashSet<&'static str>,
 }
 
 fn run(db: &Db, purge: Purge, archive: Option<Archive>, mut between: impl FnMut(Order)) -> Outcome {
     let store = db.store("connect-mongo-json");
     let archives = archive.is_some();
+    let purge_is_of_expired =
+        purge.selection.query == Query::state(State::Expired) && purge.action == Action::Delete;
     let (batch_size, jobs, trial) = (Some(100), Some(4), Duration::ZERO);
     let purge = Purge { batch_size, jobs, trial, archive: archives, ..purge };
     let mut purging = store.purge(purge, CancellationToken::new()).unwrap();
     if let Some(archive) = archive {
         purging = purging.archive_to(archive);
     }
-    let mut outcome = Outcome { done: 0, spared: 0, orders: HashSet::new() };
+    let mut outcome = Outcome { done: 0, spared: 0, left: 0, orders: HashSet::new() };
+    let is_of_expired = !archives && purge_is_of_expired;
     while let Some(step) = db.runtime.block_on(purging.next()).unwrap() {
         if let Step::Batch(batch) = step {
             outcome.done += batch.done;
             outcome.spared += batch.spared.unwrap_or(0);
+            outcome.left += batch.refused + batch.kept;
+            // The audit file tells of what was deleted unread.
+            assert!(batch.window.is_some() == is_of_expired, "{batch:?}");
         }
         let order = purging.order();
         outcome.orders.insert(match order {
@@ -67,7 +75,7 @@ fn run(db: &Db, purge: Purge, archive: Option<Archive>, mut between: impl FnMut(
 }
 
 fn both(done: u64) -> Outcome {
-    Outcome { done, spared: 0, orders: ["index", "stored"].into() }
+    Outcome { done, spared: 0, left: 0, orders: ["index", "stored"].into() }
 }
 
 fn live() -> Document {
@@ -105,9 +113,14 @@ fn a_gentle_purge_of_many_sessions_changes_over_to_the_stored_order_and_stays_th
         orders.push(purging.order());
     }
     orders.dedup();
-    assert!(orders.starts_with(&[Order::Index, Order::Stored]), "{orders:?}");
-    // At the end, the index is asked for sessions that expired meanwhile.
-    assert!(orders[2..].iter().all(|order| *order == Order::Index) && orders.len() <= 3);
+    // On a busy machine, the index's turn is over with the first batch. At the end it is asked for sessions
+    // that expired meanwhile.
+    let since_stored = orders.iter().skip_while(|order| **order == Order::Index);
+    let since_stored: Vec<_> = since_stored.copied().collect();
+    assert!(
+        matches!(&*since_stored, [Order::Stored] | [Order::Stored, Order::Index]),
+        "{orders:?}"
+    );
     assert_eq!((db.count("sessions", doc! {}), db.count("sessions", live())), (LIVE, LIVE));
 }
 
@@ -118,7 +131,8 @@ fn a_long_purge_says_with_v_alone_that_it_goes_by_the_stored_order() {
         db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });
         let session = |number: i64| connect_mongo(&format!("{number:08}"), at(-60 - number));
         db.insert("sessions", (0..80_000).map(session));
-        let run = db.sessionctl(&[&["purge", "--expired"], more].concat()).exits(0);
+        let purge = ["purge", "--expired", "--max-latency", "off"];
+        let run = db.sessionctl(&[&purge, more].concat()).exits(0);
         assert_eq!(run.stderr.contains("storage order"), more.len() == 1, "{}", run.stderr);
         assert_eq!(db.count("sessions", doc! {}), 0);
     }
@@ -218,6 +232,64 @@ fn a_cursor_in_the_stored_order_that_is_lost_is_opened_again() {
     assert!(killed > 0, "no cursor was open");
     assert_eq!(outcome, both(EXPIRED));
     assert_eq!(db.count("sessions", live()), LIVE);
+}
+
+#[test]
+fn a_session_that_cannot_be_changed_or_archived_counts_once_whatever_the_order() {
+    let db = Db::new();
+    arrange(&db, true);
+    // As many as are refused at most.
+    let stuck: Vec<_> = db.find("sessions", live()).into_iter().take(100).collect();
+    let stuck: Vec<_> = stuck.iter().map(|session| session.get_str("_id").unwrap()).collect();
+    let mark = doc! { "$set": { "stuck": true } };
+    let update = doc! { "q": { "_id": { "$in": &stuck } }, "u": mark, "multi": true };
+    db.run(doc! { "update": "sessions", "updates": [update] });
+    let validator =
+        doc! { "$or": [{ "stuck": { "$exists": false } }, { "expires": { "$gt": at(60) } }] };
+    db.run(doc! { "collMod": "sessions", "validator": validator });
+    let selection = Selection::new(Query::state(State::Live), at(0));
+    let outcome = run(&db, Purge::new(selection, Action::Expire), None, |_| {});
+    assert_eq!(outcome, Outcome { left: 100, ..both(LIVE - 100) });
+    assert_eq!(db.count("sessions", live()), 100);
+
+    // JSON cannot represent an id that is not UTF-8.
+    let db = Db::new();
+    arrange(&db, true);
+    for number in 0..40 {
+        db.insert_broken("sessions", connect_mongo(&format!("?-{number:02}"), at(-60 - number)));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::create(&folder.path().join("archive.ndjson")).unwrap();
+    let outcome = run(&db, Purge::expired(at(0), at(0)), Some(archive), |_| {});
+    assert_eq!(outcome, Outcome { left: 40, ..both(EXPIRED) });
+    assert_eq!(db.count("sessions", doc! {}), LIVE + 40);
+}
+
+/// As if the next session that matches were a million documents away.
+#[test]
+fn a_read_in_the_stored_order_that_finds_nothing_for_long_is_ended_and_the_index_goes_on() {
+    let db = Db::new();
+    arrange(&db, true);
+    let namespace = format!("{}.sessions", db.name);
+    let point = |mode: &str| {
+        let data = doc! { "nss": &namespace, "shouldCheckForInterrupt": true };
+        let name = "waitAfterPinningCursorBeforeGetMoreBatch";
+        db.admin(doc! { "configureFailPoint": name, "mode": mode, "data": data });
+    };
+    let mut reads = 0;
+    let outcome = run(&db, Purge::expired(at(0), at(0)), None, |order| {
+        if order == Order::Stored {
+            reads += 1;
+            point("alwaysOn");
+        }
+    });
+    let of_ours = doc! { "ns": &namespace, "command.getMore": { "$exists": true } };
+    let operations = db.admin(doc! { "currentOp": true, "$all": true, "$or": [of_ours] });
+    point("off");
+    assert_eq!(outcome, both(EXPIRED));
+    assert!(reads > 0);
+    assert_eq!(operations.get_array("inprog").unwrap().len(), 0, "the server goes on reading");
+    assert_eq!((db.count("sessions", doc! {}), db.count("sessions", live())), (LIVE, LIVE));
 }
 
 /// Kills the cursors on the collection; returns how many.

@@ -353,6 +353,30 @@ fn a_clear_interval_survives_its_server() {
     drop(entered);
 }
 
+/// Where a document takes the place of another, an update by a pipeline compares their fields.
+#[test]
+fn a_payload_that_has_a_field_twice_is_not_changed_and_its_server_lives() {
+    let server = own_server(Options::default());
+    for layout in ["express-mongodb-1", "express-session-object"] {
+        let db = Db::on(&server.uri());
+        let store = db.store(layout);
+        db.runtime.block_on(store.set(ID, &json!({ "aa": 1, "zz": 2 }), HOUR)).unwrap();
+        let session = db.find("sessions", doc! {}).remove(0);
+        db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+        db.insert_misnamed("sessions", session, "zz", "aa");
+        db.runtime.block_on(async {
+            let payload = json!({ "aa": 3 });
+            for error in [
+                store.set(ID, &payload, HOUR).await.unwrap_err(),
+                store.set_existing(ID, &payload, HOUR).await.unwrap_err(),
+            ] {
+                assert!(error.to_string().contains("twice"), "{layout} {error}");
+            }
+        });
+        assert_eq!(db.ids("sessions"), [ID], "{layout}");
+    }
+}
+
 /// An update by the server's clock would end mongod 6.0.5, with an invariant of `DocumentSubDiffNode`.
 #[test]
 fn a_session_that_has_a_field_twice_is_not_changed_and_its_server_lives() {

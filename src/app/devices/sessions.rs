@@ -195,12 +195,17 @@ impl Devices {
         }
     }
 
-    /// Ends one session of the visitor other than the current one, and returns whether it existed.
+    /// Ends one session of the visitor other than the current one, and returns whether it existed. Does
+    /// nothing if the current session has ended.
     ///
     /// # Errors
     /// As for [`sessions`](Self::sessions) and [`Store::destroy_others`].
     pub async fn sign_out(&self, visitor: &Visitor, handle: &str) -> Result<bool> {
-        let (found, _) = self.found(visitor).await?;
+        let (found, has_current) = self.found(visitor).await?;
+        // A session that has ended, such as a stolen one, ends no other.
+        if !has_current {
+            return Ok(false);
+        }
         let mut ids = found.iter().map(|found| found.session.id.full());
         let Some(id) = ids.find(|id| self.keyed.handle(id) == handle && *id != visitor.id) else {
             return Ok(false);

@@ -24,12 +24,13 @@ macro_rules! topics {
 }
 
 /// Every topic, by name.
-pub const TOPICS: [Topic; 16] = topics![
+pub const TOPICS: [Topic; 17] = topics![
     "changes" in "7",
     "copy" in "7",
     "deploy" in "7",
     "environment" in "7",
     "expiry" in "7",
+    "incidents" in "7",
     "layout-file" in "5",
     "layouts" in "7",
     "output" in "7",

@@ -456,6 +456,12 @@ impl Layout {
         self.expiry[0].path.as_deref()
     }
 
+    /// The fields that a touch writes.
+    pub(crate) fn touched_fields(&self) -> impl Iterator<Item = &FieldPath> {
+        let touched = self.touched.iter().filter(|at| at.written).map(|at| &at.path);
+        self.expiry[0].path.iter().chain(touched)
+    }
+
     /// The fields of the document that may hold the user.
     pub(crate) fn user_fields(&self) -> impl Iterator<Item = &FieldPath> {
         self.user.iter().filter_map(|place| match place {

@@ -161,13 +161,20 @@ pub(super) fn is_text(value: &str) -> Document {
     doc! { "$eq": [{ "$type": value }, "string"] }
 }
 
-/// Whether the document has no field twice, not looking into its documents. The server spends less on this
-/// than on one field by its name.
-pub(crate) fn has_each_field_once() -> Document {
+/// Whether a document, such as `$$ROOT`, has no field twice, not looking into the documents in it. It holds for
+/// other values. The server spends less on this than on one field by its name.
+pub(crate) fn has_each_field_once(document: &str) -> Document {
     let count = |document: Bson| doc! { "$size": { "$objectToArray": document } };
     // Merging keeps one field of each name.
-    let merged = doc! { "$mergeObjects": ["$$ROOT"] };
-    doc! { "$eq": [count("$$ROOT".into()), count(merged.into())] }
+    let merged = doc! { "$mergeObjects": [document] };
+    let has = doc! { "$eq": [count(document.into()), count(merged.into())] };
+    match document {
+        "$$ROOT" => has,
+        _ => {
+            let is_document = doc! { "$eq": [{ "$type": document }, "object"] };
+            doc! { "$cond": [is_document, has, true] }
+        }
+    }
 }
 
 /// Whether no field on the way is there twice, as an expression. An update by a pipeline would set both,

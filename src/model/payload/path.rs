@@ -9,8 +9,10 @@ pub fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     along(path, |key| child(value, key), get)
 }
 
-/// The keys of payloads that contain a dot and hold a user: axum-login's.
-const DOTTED_KEYS: [&str; 1] = ["axum-login.data"];
+/// The keys of payloads that contain a dot and hold a user: those of axum-login, of actix-identity (0.9,
+/// `IdentityMiddleware`) and of Devise.
+const DOTTED_KEYS: [&str; 3] =
+    ["axum-login.data", "actix_identity.user_id", "warden.user.user.key"];
 
 /// Whether a path begins with a key that contains a dot. The server takes each dot of a path for the
 /// end of a name, so it finds nothing there.

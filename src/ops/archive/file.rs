@@ -80,9 +80,15 @@ pub(super) fn is_regular(path: &Path) -> Result<()> {
     }
 }
 
+const IN_USE: &str = "is in use by another process";
+
 pub(super) fn in_use(path: &Path) -> Error {
-    let what = "is in use by another process".to_owned();
-    Error::Archive { path: path.to_owned(), what }
+    Error::Archive { path: path.to_owned(), what: IN_USE.to_owned() }
+}
+
+/// Whether another process has the archive.
+pub(crate) fn is_in_use(error: &Error) -> bool {
+    matches!(error, Error::Archive { what, .. } if what == IN_USE)
 }
 
 pub(super) fn unusable(path: &Path, what: &str, error: &io::Error) -> Error {

@@ -436,7 +436,15 @@ fn an_archive_that_was_removed_or_shortened_takes_no_more() {
     let mut archive = Archive::create(&path).unwrap();
     let _ = archive.write(&refs(&some())).unwrap();
     fs::write(&path, b"").unwrap();
-    assert!(archive.write(&refs(&some())).is_err());
+    // Nor the next one, after a gap.
+    for _ in 0..2 {
+        assert!(archive.write(&refs(&some())).is_err() && !archive.is_in_place());
+        assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    }
+    drop(archive);
+    let mut archive = append(&path).unwrap();
+    let _ = archive.write(&refs(&some())).unwrap();
+    assert!(read(&path) == some());
 }
 
 /// In a process that cannot write files larger than 4 KiB: this acts like a full disk, but does not

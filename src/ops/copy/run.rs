@@ -346,9 +346,10 @@ impl Copying {
         self.reading = None;
         self.waiting.clear();
         self.filters = self.copy.selection.filter(self.source.layouts())?.into();
+        // Two writers of one session would not know what the other recorded.
+        self.finish_flights().await;
         if self.copy.dry_run {
-            // Nothing is found there, so all is counted again, also what is being looked up.
-            self.finish_flights().await;
+            // Nothing is found there, so all is counted again, also what was being looked up.
             (self.total, self.since) = (Copied::default(), Copied::default());
             return Ok(());
         }
@@ -356,8 +357,6 @@ impl Copying {
         let Copied { copied, replaced, .. } = self.total;
         self.total = Copied { copied, replaced, ..Copied::default() };
         self.since = Copied::default();
-        // Those in flight count as copied, and will be found.
-        self.exact &= self.flights.is_empty();
         Ok(())
     }
 

@@ -31,7 +31,8 @@ pub struct Batch {
     pub ids: Vec<Key>,
     /// The users of these sessions, if the purge reports users.
     pub users: Vec<Option<String>>,
-    /// The range of the expiry or of the `_id` that was written, if no sessions were read.
+    /// The range of the expiry or of the `_id` that the sessions are in, if they are deleted because of
+    /// their expiry alone.
     pub window: Option<bson::RawDocumentBuf>,
     /// The duration of the write.
     pub took: Duration,

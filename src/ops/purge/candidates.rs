@@ -1,6 +1,8 @@
 //! The sessions of one batch, and the conditions of their write. Those that were read are checked here; of
 //! a window nothing was read.
 
+use std::collections::HashSet;
+
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, RawDocument, doc, rawdoc};
 
@@ -76,6 +78,19 @@ impl Candidates {
         })
     }
 
+    /// Leaves out those with these `_id`s. A window is not changed.
+    pub(super) fn leave_out(&mut self, those: &HashSet<Key>) {
+        if those.is_empty() {
+            return;
+        }
+        let marked: Vec<bool> = match &self.scope {
+            Scope::Keys(keys) => keys.iter().map(|key| !those.contains(key)).collect(),
+            Scope::Each(each) => each.iter().map(|one| !those.contains(&one.key)).collect(),
+            Scope::Window { .. } => return,
+        };
+        self.retain(&marked);
+    }
+
     /// Keeps the candidates that are marked; the `_id`s of the others.
     pub(super) fn retain(&mut self, marked: &[bool]) -> Vec<Key> {
         fn retain<T>(all: &mut Vec<T>, marked: &[bool]) -> Vec<T> {
@@ -90,6 +105,9 @@ impl Candidates {
             Scope::Each(each) => retain(each, marked).into_iter().map(|bound| bound.key).collect(),
             Scope::Window { .. } => Vec::new(),
         };
+        if !self.documents.is_empty() {
+            retain(&mut self.documents, marked);
+        }
         if !self.ids.is_empty() {
             retain(&mut self.ids, marked);
         }

@@ -20,9 +20,11 @@ use std::time::Duration;
 /// finished first.
 const MARGIN: f64 = 1.25;
 /// How long the first order works before the other is tried, and how long the better one works then,
-/// as multiples of a trial.
+/// as multiples of a trial. After each trial that was in vain, it works twice as long as before: where a
+/// collection is larger than the cache, a second along the index changes pages that are changed again later.
 const FIRST: u32 = 2;
 const LONG: u32 = 30;
+const LONGEST: u32 = 600;
 /// The part of a trial after which the share is looked at: until then, it may be a short purge, which is not
 /// worth that.
 const SOON: u32 = 4;
@@ -34,9 +36,12 @@ const LARGE_SHARE: f64 = 0.2;
 /// How many times as expensive as before a gentle purge finds the stored order before it tries the index:
 /// that trial disturbs others.
 const WORSE: f64 = 2.0;
-/// How long a trial waits for its next batch, as a multiple of its length, and at least.
-const PATIENT: u32 = 3;
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// How long one read in the stored order may take at least, and as a multiple of the slowest so far. A slower
+/// one is among documents that do not match, where an index would find the next session at once.
+const PATIENCE: Duration = Duration::from_secs(3);
+const SLOWER: u32 = 5;
+/// How long it may take where no index leads to the rest, so that the only other way is another scan.
+const SCANNING: Duration = Duration::from_secs(60);
 
 /// In which order the sessions are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +70,8 @@ pub(super) struct Orders {
     /// The work before this stretch, and how long the stretch is.
     before: Work,
     length: Duration,
+    /// How long the better order works until the next trial.
+    long: Duration,
     /// Seconds per session in the last stretch of the better order.
     cost: f64,
 }
@@ -78,6 +85,7 @@ impl Orders {
             is_trial: false,
             before: Work::default(),
             length: trial / SOON,
+            long: trial * LONG,
             cost: f64::INFINITY,
         }
     }
@@ -103,11 +111,18 @@ impl Orders {
         busy >= self.length && (work.done >= FEW || self.is_trial || is_long)
     }
 
-    /// How long the first batch of a trial may take to be found; `None` if this is no trial of the stored
-    /// order.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        let is_trial = self.is_trial && self.order() == Order::Stored;
-        is_trial.then(|| (self.trial * PATIENT).max(LEAST_PATIENCE))
+    /// How long the next read in the stored order may take, if the slowest so far took this long.
+    /// `is_indexed` is whether an index leads to the rest.
+    pub(super) fn patience(&self, is_indexed: bool, slowest: Duration) -> Duration {
+        match self.is_trial || is_indexed {
+            true => PATIENCE.max(slowest * SLOWER),
+            false => SCANNING,
+        }
+    }
+
+    /// Begins this stretch again, because the share of the collection is not known.
+    pub(super) fn again(&mut self, work: Work) {
+        self.before = work;
     }
 
     /// Begins the next stretch. `look` is how long the collection was sampled just before; that time does
@@ -122,13 +137,19 @@ impl Orders {
         let is_first = self.cost.is_infinite() && !self.is_trial;
         if is_first && !is_large && self.length < self.trial * FIRST {
             self.length = self.trial * FIRST;
+            self.before.busy += look;
             return;
         }
         let stays = gentle && is_large && self.better == Order::Stored && cost < self.cost * WORSE;
-        if !self.is_trial {
+        if stays {
+            // Compared to the best so far, or a slow decline would never be noticed.
+            self.cost = cost.min(self.cost);
+        } else if !self.is_trial {
             self.cost = cost;
         } else if cost * MARGIN < self.cost {
-            self.better = self.order();
+            (self.better, self.long) = (self.order(), self.trial * LONG);
+        } else {
+            self.long = (self.long * 2).min(self.trial * LONGEST);
         }
         if is_large && is_first && self.better == Order::Index {
             // What the stored order costs is not known yet.
@@ -136,7 +157,7 @@ impl Orders {
         } else {
             self.is_trial = !self.is_trial && !stays;
         }
-        self.length = if self.is_trial { self.trial } else { self.trial * LONG };
+        self.length = if self.is_trial { self.trial } else { self.long };
         self.before = Work { busy: work.busy + look, ..work };
     }
 }
@@ -220,6 +241,34 @@ mod tests {
     }
 
     #[test]
+    fn a_gentle_purge_tries_the_index_when_the_stored_order_has_slowly_become_expensive() {
+        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        let costs = [20, 20, 28, 36, 50, 70];
+        let took = costs.map(|cost| stretch_of(&mut orders, &mut work, [10, cost], (0.3, true)));
+        use Order::{Index, Stored};
+        assert_eq!(took, [Index, Stored, Stored, Stored, Stored, Index]);
+    }
+
+    #[test]
+    fn a_read_is_given_up_sooner_where_an_index_leads_to_the_rest() {
+        let mut orders = Orders::new(Duration::from_secs(1));
+        let seconds = Duration::from_secs;
+        assert_eq!(orders.patience(true, seconds(0)), seconds(3));
+        assert_eq!(orders.patience(true, seconds(2)), seconds(10));
+        assert_eq!(orders.patience(false, seconds(2)), seconds(60));
+        orders.is_trial = true;
+        assert_eq!(orders.patience(false, seconds(0)), seconds(3));
+    }
+
+    #[test]
+    fn the_look_at_the_share_does_not_count_as_work_along_the_index() {
+        let mut orders = Orders::new(Duration::from_secs(1));
+        let at = |millis| Work { done: 4000, busy: Duration::from_millis(millis) };
+        orders.turn(at(250), Duration::from_secs(1), 0.1, false);
+        assert!(!orders.is_over(at(2900)) && orders.is_over(at(3000)));
+    }
+
+    #[test]
     fn the_index_is_kept_where_the_stored_order_is_about_as_fast() {
         use Order::{Index, Stored};
         assert_eq!(stretches([10, 9]), [Index, Stored, Index, Stored, Index]);
@@ -244,6 +293,19 @@ mod tests {
             stretch(&mut orders, &mut work, [100, 3000]);
         }
         assert_eq!(orders.better, Order::Index);
+    }
+
+    #[test]
+    fn trials_in_vain_become_rare() {
+        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        let mut took = Vec::new();
+        for _ in 0..9 {
+            let before = work.busy;
+            stretch(&mut orders, &mut work, [10, 20]);
+            took.push((work.busy - before).as_secs());
+        }
+        // The first look at the share, the index, and then trials and the index in turn.
+        assert_eq!(took[2..], [1, 60, 1, 120, 1, 240, 1]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A running purge: reads the next batch while earlier ones are written, within the limits.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use super::source::Source;
 use super::spec::{Action, Purge, Strategy};
 use super::write::{Writer, Written};
 use crate::error::{Error, Result};
+use crate::model::key::Key;
 use crate::ops::archive::{Archive, Change};
 use crate::server::backoff::Retries;
 use crate::store::{Identity, Store};
@@ -47,11 +48,16 @@ pub struct Purging {
     walks: bool,
     jobs: usize,
     flights: FuturesUnordered<Flight>,
+    /// The sessions that were kept or refused. They still match, so another order or another look finds
+    /// them again.
+    left: HashSet<Key>,
     /// Whether the source has no more batches.
     exhausted: bool,
     finished: bool,
     failure: Option<Error>,
     exact: bool,
+    /// Why a majority did not confirm a write in time.
+    unconfirmed: Option<Error>,
     /// Whether it works on a sharded cluster, where a chunk migration may apply a write of many documents
     /// twice, which counts it twice (TOOLS-3431).
     sharded: bool,
@@ -113,6 +119,7 @@ impl Purging {
             updates,
             collated: true,
             overload,
+            majority_within: None,
             cancel: cancel.clone(),
             refused: Arc::default(),
             apart: Arc::default(),
@@ -128,10 +135,12 @@ impl Purging {
             walks: false,
             jobs: 1,
             flights: FuturesUnordered::new(),
+            left: HashSet::new(),
             exhausted: false,
             finished: false,
             failure: None,
             exact: true,
+            unconfirmed: None,
             sharded: false,
             identity: Identity::Absent,
             lost_index: false,
@@ -163,6 +172,18 @@ impl Purging {
     pub fn controlled_by(mut self, control: PaceControl) -> Self {
         self.gate.obey(control);
         self
+    }
+
+    /// Waits for so many seconds at most until a majority confirms a batch: for requests, which must not
+    /// wait for a replica set that has none. See [`Purging::unconfirmed`].
+    pub(crate) fn confirmed_within(mut self, seconds: u32) -> Self {
+        self.writer.majority_within = Some(seconds);
+        self
+    }
+
+    /// The error of the first batch that is done, but was not confirmed in time.
+    pub(crate) fn unconfirmed(&mut self) -> Option<Error> {
+        self.unconfirmed.take()
     }
 
     /// Through which the pace changes while it runs.
@@ -267,7 +288,7 @@ impl Purging {
                 // It was paused while it read, or others are to be measured alone.
                 Ok(Some(candidates)) if self.gate.holds() => self.read_ahead.push_front(candidates),
                 Ok(Some(candidates)) => match self.keep(candidates).await {
-                    Ok((candidates, kept)) => self.start(candidates, &kept),
+                    Ok((candidates, kept)) => self.start(candidates, kept),
                     Err(error) => self.failure = Some(error),
                 },
                 Ok(None) if self.cancel.is_cancelled() => {}

@@ -2,9 +2,12 @@
 //! its write.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use bson::oid::ObjectId;
 use futures_util::FutureExt as _;
+use tokio::time::sleep;
 
 use super::candidates::Candidates;
 use super::ids::{Group, Ids, Keys};
@@ -13,6 +16,7 @@ use super::reading::ReadContext;
 use super::spec::Strategy;
 use super::windows::{Expiry, Walk};
 use crate::error::Result;
+use crate::store::Store;
 
 /// Sessions with the same strategy, one batch after the other.
 #[derive(Debug)]
@@ -60,8 +64,9 @@ impl Part {
     }
 }
 
-/// Of how many documents the share is estimated.
+/// Of how many documents the share is estimated, and how long that may take.
 const SAMPLE: u32 = 200;
+const SAMPLING: Duration = Duration::from_secs(5);
 /// Below this share of the collection the stored order is not tried: it reads everything.
 const LEAST_SHARE: f64 = 0.01;
 /// About how many documents the server examines for one batch in the stored order.
@@ -77,7 +82,7 @@ pub(super) struct Source {
 impl Source {
     /// The parts of a plan, and the same sessions in storage order, if that is another way.
     pub(super) fn new(parts: VecDeque<Part>, stored: Option<Ids>, trial: Duration) -> Self {
-        let stored = stored.map(|ids| Stored { ids, share: None, orders: Orders::new(trial) });
+        let stored = stored.map(|ids| Stored::new(ids, trial));
         Self { parts, stored }
     }
 
@@ -95,8 +100,9 @@ impl Source {
     pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         // Boxed, because otherwise the compiler exceeds its recursion limit in the driver's types when
         // a purge is sent to another thread.
+        let is_indexed = self.parts.iter().all(|part| part.strategy() != Strategy::IdWindows);
         if let Some(stored) = &mut self.stored {
-            match stored.next(by).boxed().await? {
+            match stored.next(by, is_indexed).boxed().await? {
                 Turn::Batch(candidates) => return Ok(Some(candidates)),
                 Turn::Wait => return Ok(None),
                 Turn::Index => {}
@@ -104,7 +110,12 @@ impl Source {
                     self.stored = None;
                     self.parts.retain(Part::is_left);
                 }
-                Turn::Never => self.stored = None,
+                Turn::Never => {
+                    self.stored = None;
+                    if by.in_flight {
+                        return Ok(None);
+                    }
+                }
             }
         }
         while let Some(part) = self.parts.front_mut() {
@@ -133,9 +144,13 @@ impl Source {
 #[derive(Debug)]
 struct Stored {
     ids: Ids,
+    /// The store, with a comment that only these reads have.
+    store: Option<Store>,
     /// The share of the collection that they are, once it is known.
     share: Option<f64>,
     orders: Orders,
+    /// How long the slowest read took.
+    slowest: Duration,
 }
 
 /// What comes next.
@@ -153,13 +168,22 @@ enum Turn {
 }
 
 impl Stored {
-    async fn next(&mut self, by: ReadContext<'_>) -> Result<Turn> {
+    fn new(ids: Ids, trial: Duration) -> Self {
+        let (orders, slowest) = (Orders::new(trial), Duration::ZERO);
+        Self { ids, store: None, share: None, orders, slowest }
+    }
+
+    /// `is_indexed` is whether an index leads to what is left.
+    async fn next(&mut self, by: ReadContext<'_>, is_indexed: bool) -> Result<Turn> {
         if self.orders.is_over(by.work) {
             if by.in_flight {
                 return Ok(Turn::Wait);
             }
             let began = Instant::now();
-            let share = self.share(by).await;
+            let Some(share) = self.share(by).await? else {
+                self.orders.again(by.work);
+                return Ok(Turn::Index);
+            };
             self.orders.turn(by.work, began.elapsed(), share, by.gentle);
             if share < LEAST_SHARE {
                 return Ok(Turn::Never);
@@ -168,36 +192,59 @@ impl Stored {
         if self.orders.order() == Order::Index {
             return Ok(Turn::Index);
         }
-        let size = by.size.min((EXAMINED * self.share(by).await) as u32);
-        let next = self.ids.next(ReadContext { size, ..by });
-        let next = match self.orders.patience() {
-            // A trial ends only between batches, and the first session may be far away. The read is left
-            // alone, as by an interrupt.
-            Some(patience) => tokio::select! {
-                next = next => next,
-                () = tokio::time::sleep(patience) => return Ok(Turn::Never),
-            },
-            None => next.await,
-        };
+        let patience = self.orders.patience(is_indexed, self.slowest);
+        let began = Instant::now();
+        let next = self.read(by, patience).await;
+        self.slowest = self.slowest.max(began.elapsed());
         match next {
-            Ok(Some(candidates)) => Ok(Turn::Batch(candidates)),
-            Ok(None) if by.in_flight => Ok(Turn::Wait),
-            Ok(None) => Ok(Turn::End),
+            Ok(None) => Ok(Turn::Never),
+            Ok(Some(Some(candidates))) => Ok(Turn::Batch(candidates)),
+            Ok(Some(None)) if by.in_flight => Ok(Turn::Wait),
+            Ok(Some(None)) => Ok(Turn::End),
             // Not every server reads in this order.
             Err(error) if !error.is_transient() => Ok(Turn::Never),
             Err(error) => Err(error),
         }
     }
 
-    /// The share of the collection, estimated once. Where no sample can be taken, the index is the only
-    /// way.
-    async fn share(&mut self, by: ReadContext<'_>) -> f64 {
-        match self.share {
-            Some(share) => share,
-            None => {
-                let share = by.store.share(self.ids.filter().clone(), SAMPLE);
-                *self.share.insert(share.await.unwrap_or(0.0))
+    /// The next batch; `None` if the server has looked for it for too long, so that it was told to stop.
+    async fn read(
+        &mut self,
+        by: ReadContext<'_>,
+        patience: Duration,
+    ) -> Result<Option<Option<Candidates>>> {
+        let store = self.store.get_or_insert_with(|| {
+            let these = format!("in storage order {}", ObjectId::new());
+            by.store.clone().for_run(&these)
+        });
+        let size = self.share.map_or(by.size, |share| by.size.min((EXAMINED * share) as u32));
+        let mut next = pin!(self.ids.next(ReadContext { size, store, ..by }));
+        loop {
+            tokio::select! {
+                next = &mut next => return next.map(Some),
+                () = sleep(patience) => match store.end_operations().await {
+                    // It is not busy with this: the read waits for a primary, or for its reply.
+                    Ok(0) => {}
+                    Err(error) if error.is_transient() => {}
+                    Ok(_) | Err(_) => return Ok(None),
+                },
             }
         }
+    }
+
+    /// The share of the collection, estimated once; `None` if that failed for the moment. Where no
+    /// sample can be taken, the index is the only way.
+    async fn share(&mut self, by: ReadContext<'_>) -> Result<Option<f64>> {
+        if self.share.is_none() {
+            match by.store.share(self.ids.filter().clone(), SAMPLE, SAMPLING).await {
+                Ok(share) => self.share = Some(share),
+                Err(error) if error.is_over_time() || !error.is_transient() => {
+                    self.share = Some(0.0);
+                }
+                Err(error) if error.is_overload() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(self.share)
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Written {
     pub(super) took: Duration,
     /// The sessions that the server refused to change, and why.
     pub(super) refused: Vec<(Key, Error)>,
+    /// The error that a majority did not confirm the write in time, which is done.
+    pub(super) unconfirmed: Option<Error>,
     /// An error that several attempts did not overcome, or at once one that a retry cannot overcome.
     pub(super) error: Option<Error>,
 }
@@ -56,6 +58,8 @@ pub(super) struct Writer {
     /// Whether the server may treat two different `_id`s as equal, because of a collation.
     pub(super) collated: bool,
     pub(super) overload: Overload,
+    /// For how many seconds a write waits for a majority; without a limit if `None`.
+    pub(super) majority_within: Option<u32>,
     pub(super) cancel: CancellationToken,
     /// How many sessions the server refused to change so far.
     pub(super) refused: Arc<AtomicU64>,
@@ -135,6 +139,11 @@ impl Writer {
                     }
                     Err(failed) => failed,
                 };
+            if each.is_empty() && error.is_unconfirmed() && self.majority_within.is_some() {
+                written.unconfirmed = Some(error);
+                left.pop_front();
+                continue;
+            }
             let is_of_documents =
                 !each.is_empty() && each.iter().all(|(_, error)| error.is_of_document());
             if is_of_documents && is_of_many(work) {
@@ -221,7 +230,11 @@ impl Writer {
         command.append(cstr!("maxTimeMS"), BATCH_MAX_MS);
         command.append(cstr!("comment"), self.store.comment());
         // A delete that a failover rolls back would resurrect a dead session.
-        command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
+        let mut concern = rawdoc! { "w": "majority" };
+        if let Some(within) = self.majority_within {
+            concern.append(cstr!("wtimeout"), 1000 * i64::from(within));
+        }
+        command.append(cstr!("writeConcern"), concern);
         let reply = self.store.reply(name, command).await;
         let reply = reply.map_err(|error| Failed { error, counted: false, each: Vec::new() })?;
         *done += affected(&reply.document, count);

@@ -22,10 +22,11 @@ impl ArchiveRotation {
         let path = archive_path(pattern, now)?;
         let open = self.open.take();
         // Opening reads through the existing file.
-        let opening = tokio::task::spawn_blocking(move || match open {
-            // A file that was moved away, for example by logrotate, is not written to any more.
-            Some(archive) if archive.path() == path && archive.is_in_place() => Ok(archive),
-            _ => Archive::append(&path),
+        let opening = tokio::task::spawn_blocking(move || {
+            // A file that was moved away or emptied, for example by logrotate, is not written to any more.
+            // It is closed first, because it is locked.
+            let open = open.filter(|open: &Archive| open.path() == path && open.is_in_place());
+            open.map_or_else(|| Archive::append(&path), Ok)
         });
         let archive = opening.await.map_err(|_| {
             let what = "could not be opened".to_owned();

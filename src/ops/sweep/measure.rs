@@ -1,9 +1,12 @@
 //! Measures what a sweep leaves behind, for monitoring.
 
+use std::time::Duration;
+
 use bson::{DateTime, doc};
 
 use super::event::{Backlog, Event, MOST_COUNTED};
 use crate::error::Result;
+use crate::model::query::ago;
 use crate::model::selection::Selection;
 use crate::server::replication::Lag;
 use crate::server::reply::{affected, first_batch};
@@ -13,11 +16,11 @@ use crate::store::Store;
 const MAX_MS: i64 = 10_000;
 
 impl Store {
-    /// What remains after a pass, as far as it is known.
-    pub(super) async fn measured(&self) -> Event {
+    /// What remains after a pass with this grace, as far as it is known.
+    pub(super) async fn measured(&self, grace: Duration) -> Event {
         let connection = self.connection();
         let backlog = match connection.primary_now().await {
-            Ok(now) => self.backlog(now).await.ok().map(|backlog| (backlog, now)),
+            Ok(now) => self.backlog(ago(now, grace)).await.ok().map(|backlog| (backlog, now)),
             Err(_) => None,
         };
         let lag = match connection.lag().await {

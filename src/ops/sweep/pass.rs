@@ -1,16 +1,20 @@
 //! One pass: deletes the expired sessions, and those that match the idle rule.
 
+use std::pin::pin;
 use std::time::Instant;
 
 use bson::DateTime;
+use tokio::time::sleep;
 
 use super::archive_rotation::ArchiveRotation;
 use super::event::{Event, Pass};
+use super::run::HEARTBEAT;
 use super::settings::{Control, Sweep, Target};
 use crate::error::{Certainty, Error, Result};
 use crate::model::query::{Query, ago};
 use crate::model::selection::Selection;
 use crate::model::session::State;
+use crate::ops::archive::is_in_use;
 use crate::ops::lease::task::LeaseGuard;
 use crate::ops::purge::{Action, Purge, Step};
 use crate::server::backoff::may_pass;
@@ -38,8 +42,10 @@ pub(super) struct SweepState {
 impl SweepState {
     /// Whether the error may go away by itself.
     pub(super) fn may_pass(&self, error: &Error) -> bool {
-        // A full disk may get space again. A folder that never existed is a mistake.
+        // A full disk may get space again, and another sweeper may have had the lease until now. A folder that
+        // never existed is a mistake.
         let archive = matches!(error, Error::Archive { .. }) && self.archive.worked;
+        let archive = archive || is_in_use(error);
         // The next pass works on the collection that there is then.
         let changed = matches!(error, Error::CollectionChanged { .. });
         archive || changed || may_pass(error)
@@ -74,10 +80,11 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
         let started = Instant::now();
         let (store, now) = match began {
             Ok(began) => began,
-            // An empty collection has nothing to delete, so a single pass succeeds.
-            Err(error) if sweep.once && is_empty(&error) => {
+            // An empty collection has nothing to delete, so the pass succeeds.
+            Err(error) if is_empty(&error) => {
                 let now = target.connection.primary_now().await?;
                 let cutoff = ago(now, sweep.grace);
+                (self.on_event)(Event::Answered(now));
                 return Ok(Some(Pass::of_nothing(target.namespace(), None, now, cutoff)));
             }
             Err(error) => return Err(error),
@@ -139,8 +146,8 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
     /// that is to stop does not wait for it. In its own task, because a future of the driver must not
     /// be dropped.
     async fn measure(&mut self, store: &Store, guard: &LeaseGuard) {
-        let store = store.clone();
-        let measuring = tokio::spawn(async move { store.measured().await });
+        let (store, grace) = (store.clone(), self.sweep.grace);
+        let measuring = tokio::spawn(async move { store.measured(grace).await });
         if let Some(Ok(measured)) = guard.over.run_until_cancelled(measuring).await {
             (self.on_event)(measured);
         }
@@ -160,7 +167,15 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
             purging = purging.controlled_by(pace.clone());
         }
         if let Some(pattern) = &self.sweep.archive {
-            purging = purging.archive_to(self.state.archive.take(pattern, now).await?);
+            let mut opening = pin!(self.state.archive.take(pattern, now));
+            // It reads through the file that is there, which may be large.
+            let archive = loop {
+                tokio::select! {
+                    archive = &mut opening => break archive?,
+                    () = sleep(HEARTBEAT) => (self.on_event)(Event::Alive),
+                }
+            };
+            purging = purging.archive_to(archive);
         }
         let outcome = loop {
             match purging.next().await {

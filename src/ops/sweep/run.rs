@@ -18,7 +18,7 @@ use crate::store::Store;
 
 /// The longest time between two events of a waiting sweep: a third of the shortest time after which
 /// the program considers it stuck.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
 
 impl Sweep {
     /// Sweeps until it is cancelled, and passes events to `on_event`. When cancelled, it finishes
@@ -101,11 +101,13 @@ impl<F: FnMut(Event)> SweepRun<'_, F> {
                     None => return Ok(()),
                 },
             };
-            self.sweep_until(&guard).await?;
+            let swept = self.sweep_until(&guard).await;
+            // Before the lease, or the next sweeper finds it in use.
+            self.state.release_archive();
+            swept?;
             if self.sweep.once || self.control.cancel.is_cancelled() {
                 return Ok(());
             }
-            self.state.release_archive();
             (self.on_event)(Event::Yields { to: None });
         }
     }

@@ -110,6 +110,26 @@ impl Connection {
         self.send(asking, &command).await
     }
 
+    /// Ends what the primary is doing for this login with this comment, such as a read that nobody waits
+    /// for any more; how many operations that were.
+    pub(crate) async fn end_operations(&self, comment: &str) -> Result<usize> {
+        let places = ["command.comment", "cursor.originatingCommand.comment"];
+        let named = places.map(|place| doc! { place: comment }).to_vec();
+        // A login may list and end its own operations without a privilege.
+        let command = doc! { "currentOp": true, "$ownOps": true, "active": true, "$or": named };
+        let listed = self.run_on_admin("currentOp", command).await?;
+        let listed = listed.get_array("inprog").map(Vec::as_slice).unwrap_or_default();
+        let operations: Vec<_> = listed
+            .iter()
+            .filter_map(|operation| operation.as_document()?.get("opid").cloned())
+            .collect();
+        for operation in &operations {
+            let kill = doc! { "killOp": 1, "op": operation };
+            self.run_on_admin("killOp", kill).await?;
+        }
+        Ok(operations.len())
+    }
+
     /// Runs a command on the database, on the primary. Write errors and write concern errors inside
     /// the reply are returned as errors.
     pub(crate) async fn run(

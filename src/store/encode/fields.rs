@@ -145,6 +145,9 @@ impl Changes {
         // One condition takes the server half as long as one per field, and one literal less than
         // several.
         let literals = self.is_literal();
+        // Where a document takes the place of another, the server compares them field by field.
+        let documents = self.0.iter().filter(|(_, put)| put.has_type(&[BsonType::Object]));
+        let documents: Vec<_> = documents.map(|(path, _)| format!("${path}")).collect();
         let fields = self.0.into_iter().map(|(path, put)| match put {
             Put::Value(value) if literals => (path.into(), value),
             put => (path.into(), put.expression()),
@@ -160,7 +163,9 @@ impl Changes {
             Some(condition) => doc! { "$cond": [condition, renewed, "$$ROOT"] }.into(),
             None => renewed.into(),
         };
-        let changed = doc! { "$cond": [has_each_field_once(), changed, NO_DOCUMENT] };
+        let once = std::iter::once("$$ROOT".to_owned()).chain(documents);
+        let once: Vec<Bson> = once.map(|document| has_each_field_once(&document).into()).collect();
+        let changed = doc! { "$cond": [{ "$and": once }, changed, NO_DOCUMENT] };
         UpdateModifications::Pipeline(vec![doc! { "$replaceWith": changed }])
     }
 

@@ -143,6 +143,25 @@ fn without_a_change_stream_both_sides_are_compared_again_and_again() {
     };
 }
 
+#[test]
+fn a_copy_that_is_paused_while_it_follows_deletes_nothing_until_it_goes_on() {
+    let one = ReplicaSet::start(1, &[]);
+    let db = Db::on(&one.uri());
+    before(&db);
+    let folder = tempfile::tempdir().unwrap();
+    let control = folder.path().join("control");
+    std::fs::write(&control, "continue").unwrap();
+    let mut running = follow(&db, &["--control", control.to_str().unwrap()]);
+    std::fs::write(&control, "pause").unwrap();
+    running.await_said("paused");
+    delete(&db, "sessions", "deleted");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(there(&db, "deleted").is_some());
+    std::fs::write(&control, "continue").unwrap();
+    is_gone(&db, "deleted");
+    running.end();
+}
+
 /// What happened while no copy was running is made up for, in both directions.
 #[test]
 fn a_copy_that_was_killed_continues_where_it_was() {

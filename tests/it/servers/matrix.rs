@@ -5,13 +5,16 @@
 //!
 //! `UPDATE=1` beside it writes the table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bson::doc;
 use serde_json::{Value, json};
 use sessionctl::{Connection, Expiry, Layout};
 use tempfile::TempDir;
+use time::OffsetDateTime;
+use tower_sessions::SessionStore;
+use tower_sessions::session::{Id, Record};
 
 use super::{Other, living, sessions};
 use crate::personalities::{
@@ -230,6 +233,26 @@ fn many_first_requests_at_a_time_all_work_around_what_the_server_lacks() {
         }
         assert_eq!(server.db.count("own", doc! {}), 0, "{name}");
     }
+}
+
+/// Amazon `DocumentDB` has neither the clock nor the stage that a save tries.
+#[test]
+fn a_server_without_pipelines_refuses_only_the_first_save() {
+    let server = Other::new(&DOCUMENTDB);
+    store(&server, async |store| {
+        let expiry_date = OffsetDateTime::now_utc() + std::time::Duration::from_secs(3600);
+        let mut record = Record { id: Id::default(), data: HashMap::new(), expiry_date };
+        SessionStore::create(&store, &mut record).await.unwrap();
+        let before = server.servers[0].refused();
+        for number in 0..4 {
+            record.data.insert("n".to_owned(), number.into());
+            SessionStore::save(&store, &record).await.unwrap();
+        }
+        assert_eq!(server.servers[0].refused() - before, 1);
+    });
+    let sessions = server.db.find("own", doc! {});
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(sessions[0].get_document("session").unwrap().get_i64("n").unwrap(), 3);
 }
 
 /// A server of the table, and the tasks that the suite runs on it.

@@ -148,6 +148,17 @@ fn a_write_whose_surplus_cannot_be_deleted_is_a_write_that_succeeded() {
 }
 
 #[test]
+fn a_limit_that_could_delete_nothing_is_refused_when_the_store_opens() {
+    let db = Db::new();
+    let refused = doc! { "failCommands": ["listIndexes"], "errorCode": 13 };
+    let _refusing = db.fail_commands("alwaysOn", refused);
+    let builder = builder(&db, "express-mongodb-1");
+    open(&db, builder.clone());
+    let opened = db.runtime.block_on(builder.limit_per_user(1).open());
+    assert!(matches!(opened.unwrap_err(), Error::Unauthorized { .. }));
+}
+
+#[test]
 fn an_index_finds_candidates_and_each_document_decides() {
     let db = Db::new();
     let collation = doc! { "locale": "en", "strength": 1 };
@@ -383,6 +394,32 @@ fn the_limit_counts_each_kind_of_write_but_no_session_that_is_over() {
         assert_eq!(left[0], id(number));
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn only_the_first_write_of_a_log_in_looks_at_the_limit() {
+    let db = Db::new();
+    let store = open(&db, builder(&db, "express-mongodb-1").limit_per_user(2));
+    log_in(&db, &store, ID, "asa");
+    db.run(doc! { "profile": 2 });
+    let write = |id: &str, payload: Value| {
+        assert!(db.runtime.block_on(store.set_existing(id, &payload, HOUR)).unwrap());
+    };
+    let reads = || {
+        let read = doc! { "appName": &db.name, "op": "query" };
+        db.find("system.profile", read).len()
+    };
+    for number in 0..5 {
+        write(ID, json!({ "userId": "asa", "n": number }));
+    }
+    assert_eq!(reads(), 0);
+    // Each of these is a log-in.
+    for payload in [json!({ "userId": "bo" }), json!({ "n": 1 }), json!({ "userId": "bo" })] {
+        let before = reads();
+        write(ID, payload.clone());
+        assert_eq!(reads() > before, payload["userId"] == "bo", "{payload}");
+    }
+    db.run(doc! { "profile": 0 });
 }
 
 #[test]

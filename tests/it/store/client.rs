@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use sessionctl::mongod::Options;
 use sessionctl::{Connection, Error, Store};
 use tokio::task::JoinHandle;
+use tower_sessions::SessionStore;
+use tower_sessions::session::Id;
 
 use super::{HOUR, ID, OTHER};
 use crate::rig::ReplicaSet;
@@ -191,6 +193,26 @@ fn a_log_out_without_a_majority_is_done_and_says_in_time_that_it_is_not_confirme
             assert!(store.get::<Value>(ID).await.unwrap().is_some(), "{layout}");
             assert_eq!(store.clear().await.unwrap_err().code(), Some(64), "{layout}");
             assert!(store.get::<Value>(ID).await.unwrap().is_none(), "{layout}");
+        });
+        // So do those of all sessions of a user, and log-ins of a user who has too many.
+        let builder = Store::builder().uri(&format!("{}&w=1", db.uri)).database(&db.name);
+        let builder = builder.collection(layout).layout(layout).limit_per_user(1);
+        let (store, _) = db.runtime.block_on(builder.open()).unwrap();
+        db.runtime.block_on(async {
+            let payload = json!({ "user": "asa" });
+            for id in [ID, OTHER] {
+                assert!(store.set_new(id, &payload, HOUR).await.unwrap(), "{layout}");
+            }
+            assert_eq!(store.sessions_of("asa").await.unwrap().len(), 1, "{layout}");
+            let error = store.destroy_all_of("asa").await.unwrap_err();
+            assert_eq!(error.code(), Some(64), "{layout} {error:?}");
+            assert!(error.to_string().contains("the delete is done"), "{layout} {error}");
+            assert!(store.sessions_of("asa").await.unwrap().is_empty(), "{layout}");
+            // axum-login deletes the old id at each log-in.
+            let id = Id::default();
+            store.set(&id.to_string(), &payload, HOUR).await.unwrap();
+            SessionStore::delete(&store, &id).await.unwrap();
+            assert_eq!(db.count(layout, doc! {}), 0, "{layout}");
         });
     }
 }

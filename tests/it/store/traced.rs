@@ -180,6 +180,12 @@ fn a_log_in_of_axum_login_that_no_log_out_elsewhere_will_find_is_a_warning() {
     let named = open(options().user_path("auth.user_id"));
     assert!(warnings(&named, "auth", login.clone()).is_empty());
     db.runtime.block_on(named.clear()).unwrap();
+    // The server cannot search below such a key, even if it is named.
+    let dotted = open(options().user_path("my.auth.user_id"));
+    let found = warnings(&dotted, "my.auth", login.clone());
+    assert!(found.len() == 1 && found[0].contains("without a dot"), "{found:?}");
+    assert!(db.runtime.block_on(dotted.sessions_of("asa-the-user")).unwrap().is_empty());
+    db.runtime.block_on(dotted.clear()).unwrap();
     let tower = open(options().layout("tower-sessions"));
     assert!(warnings(&tower, "axum-login.data", login.clone()).is_empty());
     assert_eq!(warnings(&tower, "auth", login).len(), 1);

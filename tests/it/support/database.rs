@@ -90,7 +90,21 @@ impl Db {
         let command = doc! { "insert": collection, "documents": [document] };
         let mut bytes = RawDocumentBuf::try_from(&command).unwrap().into_bytes();
         bytes.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xFF);
-        let command = RawDocumentBuf::from_bytes(bytes).unwrap();
+        self.insert_bytes(bytes);
+    }
+
+    /// Inserts one document after a field in it, however deep, got another name of the same length.
+    pub fn insert_misnamed(&self, collection: &str, document: Document, from: &str, to: &str) {
+        let command = doc! { "insert": collection, "documents": [document] };
+        let mut bytes = RawDocumentBuf::try_from(&command).unwrap().into_bytes();
+        let [from, to] = [from, to].map(|name| format!("{name}\0").into_bytes());
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        bytes[at..at + from.len()].copy_from_slice(&to);
+        self.insert_bytes(bytes);
+    }
+
+    fn insert_bytes(&self, command: Vec<u8>) {
+        let command = RawDocumentBuf::from_bytes(command).unwrap();
         let database = self.client.database(&self.name);
         let reply = self.runtime.block_on(database.run_raw_command(command).into_future()).unwrap();
         assert_eq!(reply.get("n"), Some(&Bson::Int32(1)), "{reply}");

@@ -90,25 +90,38 @@ impl Following {
         Ok((seen, over))
     }
 
-    async fn write(&mut self, items: Vec<Item>) -> Result<Copied> {
-        if items.is_empty() {
-            return Ok(Copied::default());
+    async fn write(&mut self, mut items: Vec<Item>) -> Result<Copied> {
+        let mut done = Copied::default();
+        while !items.is_empty() {
+            let most = self.most().await?;
+            let rest = items.split_off(most.min(items.len()));
+            let some = std::mem::replace(&mut items, rest);
+            self.gate.begin(some.len() as u64);
+            // In its own task, because a driver future must not be dropped.
+            let written = tokio::spawn(self.writer.clone().write(some)).await;
+            done.add(&self.landed(written.ok())?);
         }
-        self.gate.wait().await?;
-        self.gate.begin(items.len() as u64);
-        // In its own task, because a driver future must not be dropped.
-        let written = tokio::spawn(self.writer.clone().write(items)).await;
-        self.landed(written.ok())
+        Ok(done)
     }
 
     /// Deletes the copies of these sessions.
     pub(super) async fn remove(&mut self, keys: Vec<Key>) -> Result<Copied> {
-        let mut done = Copied::default();
-        for some in chunks(&keys, BATCH as usize, MOST_BYTES) {
+        let (mut done, mut left) = (Copied::default(), keys.as_slice());
+        while !left.is_empty() {
+            let most = self.most().await?;
+            let Some(some) = chunks(left, most, MOST_BYTES).next() else { break };
+            self.gate.begin(some.len() as u64);
             let written = tokio::spawn(self.writer.clone().remove(some.to_vec())).await;
             done.add(&self.landed(written.ok())?);
+            left = &left[some.len()..];
         }
         Ok(done)
+    }
+
+    /// How many sessions may be written now; it waits until then.
+    async fn most(&mut self) -> Result<usize> {
+        self.gate.wait().await?;
+        Ok(self.gate.load(1, BATCH).size as usize)
     }
 
     fn landed(&mut self, written: Option<Written>) -> Result<Copied> {

@@ -42,11 +42,12 @@ const NEAR: Duration = Duration::from_secs(1);
 /// they are on different shards. Fewer than half of them are replaced. Where most documents were just
 /// deleted, mongod 6.0.5 took 5 ms to find each at random.
 const SESSIONS: usize = 16;
-/// How long the server may look for them, and its error when that is over (`MaxTimeMSExpired`).
+/// How long the server may look for them, in milliseconds.
 const LOOKING: i32 = 300;
-const OVER: i32 = 50;
-/// How long a probe that failed is followed by none.
+/// How long a probe that failed is followed by none, and after how many attempts to connect that is
+/// reported.
 const FAILED: Duration = Duration::from_secs(1);
+const MOST_FAILURES: u32 = 3;
 
 /// What reads of other clients took, about.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +66,8 @@ pub struct Latency {
     pub full_speed: f64,
     /// Whether the login may not read sessions: then nothing was measured.
     pub refused: bool,
+    /// Whether the connection for measuring cannot be opened: then the command goes on in small batches.
+    pub unconnected: bool,
 }
 
 impl Latency {
@@ -92,8 +95,9 @@ struct State {
     in_flight: usize,
     worked: Instant,
     during: Histogram,
-    /// Whether the server refused to be read from.
+    /// Whether the server refused to be read from, or cannot be connected to once more.
     refused: bool,
+    unconnected: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +162,7 @@ impl Probe {
             worked: Instant::now(),
             during: Histogram::default(),
             refused: false,
+            unconnected: false,
         };
         let shared = Arc::new(Mutex::new(state));
         let stop = CancellationToken::new();
@@ -220,6 +225,7 @@ impl Probe {
             during: (during.total() > 0).then(|| (during.quantile(0.5), during.quantile(0.99))),
             full_speed,
             refused: state.refused,
+            unconnected: state.unconnected,
         }
     }
 }
@@ -234,23 +240,32 @@ struct Task {
 
 impl Task {
     async fn run(self, connection: &Connection, collection: &str) {
+        let mut failures = 0;
         let mut reads = loop {
             match Reads::open(connection, collection).await {
-                Ok(reads) => break reads,
+                Ok(reads) => {
+                    lock(&self.shared).unconnected = false;
+                    break reads;
+                }
                 // Another attempt each second would only fill the server's log.
                 Err(Error::Unauthorized { .. }) => {
                     let mut state = lock(&self.shared);
                     (state.refused, state.phase) = (true, Phase::Working);
                     return;
                 }
-                Err(_) => sleep(FAILED).await,
+                Err(_) => {
+                    failures += 1;
+                    lock(&self.shared).unconnected = failures >= MOST_FAILURES;
+                    sleep(FAILED * failures).await;
+                }
             }
         };
-        let mut baseline = FIRST;
+        self.measure(&mut reads, FIRST).await;
         loop {
-            self.measure(&mut reads, baseline).await;
-            baseline = NEXT;
             self.work(&mut reads).await;
+            if lock(&self.shared).steering.follows() {
+                self.measure(&mut reads, NEXT).await;
+            }
             if reads.renew().await.is_err() {
                 sleep(FAILED).await;
             }
@@ -282,17 +297,17 @@ impl Task {
         state.phase = Phase::Working;
     }
 
-    /// Probes beside the work, until the baseline is due again.
+    /// Probes beside the work, until the baseline and the sessions are due again.
     async fn work(&self, reads: &mut Reads) {
         let began = Instant::now();
         let (mut tick, mut asked, mut readable) = (Instant::now(), Instant::now(), true);
-        while began.elapsed() < self.again() || !self.follows() {
+        while began.elapsed() < self.again() || !self.is_working() {
             if readable && asked.elapsed() >= SIGNS && self.is_working() {
                 asked = Instant::now();
                 match strained(&reads.connection).await {
                     Ok(true) => lock(&self.shared).strained(),
                     Ok(false) => {}
-                    // Not every login may look.
+                    // Not every login may look. Otherwise it is tried again after the next baseline.
                     Err(_) => readable = false,
                 }
             }
@@ -311,11 +326,6 @@ impl Task {
 
     fn again(&self) -> Duration {
         if lock(&self.shared).steering.is_low() { SOON } else { AGAIN }
-    }
-
-    /// Whether the baseline matters now.
-    fn follows(&self) -> bool {
-        self.is_working() && lock(&self.shared).steering.follows()
     }
 
     fn is_working(&self) -> bool {
@@ -391,9 +401,7 @@ impl Reads {
                     return Ok(());
                 }
                 Err(error @ Error::Unauthorized { .. }) => return Err(error),
-                Err(error) if error.is_transient() && error.code() != Some(OVER) => {
-                    return Err(error);
-                }
+                Err(error) if error.is_transient() && !error.is_over_time() => return Err(error),
                 // It cannot do this in time, or the `_id`s cannot be decoded.
                 Err(_) => {}
             }
@@ -441,6 +449,7 @@ mod tests {
             worked: long_ago,
             during: Histogram::default(),
             refused: false,
+            unconnected: false,
         };
         assert!(state.is_working());
         state.in_flight = 0;

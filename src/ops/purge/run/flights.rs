@@ -1,6 +1,7 @@
 //! Batches in flight: archived first, then written, and counted when their result is known.
 
-use bson::RawDocument;
+use bson::raw::RawDocumentBuf;
+use bson::{Document, RawDocument, doc};
 use tokio::task::JoinError;
 
 use super::Purging;
@@ -32,23 +33,36 @@ impl Purging {
         Ok((candidates, kept))
     }
 
-    pub(super) fn start(&mut self, mut candidates: Candidates, kept: &[Key]) {
+    pub(super) fn start(&mut self, mut candidates: Candidates, kept: Vec<Key>) {
         let expected = candidates.count;
         self.gate.begin(expected);
-        let window = match &candidates.scope {
-            Scope::Window { range, .. } => Some(range.clone()),
-            Scope::Keys(_) | Scope::Each(_) => None,
+        let (window, spared) = match &candidates.scope {
+            Scope::Window { range, .. } => (Some(range.clone()), None),
+            Scope::Keys(_) | Scope::Each(_) => (self.expired_range(), Some(expected)),
         };
-        let spared = window.is_none().then_some(expected);
         let ids = std::mem::take(&mut candidates.ids);
         let users = std::mem::take(&mut candidates.users);
         let left = kept.iter().take(NAMED).map(Key::short).collect();
         let batch =
             Batch { spared, kept: kept.len() as u64, left, ids, users, window, ..Batch::default() };
+        self.left.extend(kept);
         let writer = self.writer.clone();
         // In its own task, because a driver future must not be dropped.
         self.flights
             .push(tokio::spawn(async move { (expected, batch, writer.write(candidates).await) }));
+    }
+
+    /// The range of all sessions of a purge that is by the expiry alone. Those that are found in storage
+    /// order have none that is narrower.
+    fn expired_range(&self) -> Option<RawDocumentBuf> {
+        let cutoff = self.purge.selection.cutoff;
+        let parts = self.store.layouts().expired_parts(cutoff);
+        let is_by_ranges =
+            |(_, others): &(_, Vec<Document>)| others.is_empty() && self.purge.is_by_expiry_alone();
+        let (ranges, _) = parts.filter(is_by_ranges)?;
+        let ranges = ranges.into_iter().map(|(path, below)| (path, doc! { "$lt": below }.into()));
+        let ranges: Document = ranges.collect();
+        RawDocumentBuf::try_from(ranges).ok().filter(|range| range.iter().next().is_some())
     }
 
     /// The result of a batch; `None` if it failed completely.
@@ -61,7 +75,8 @@ impl Purging {
             self.failure = Some(Error::lost_task());
             return None;
         };
-        let Written { done, exact, took, refused, error } = written;
+        let Written { done, exact, took, refused, unconfirmed, error } = written;
+        self.unconfirmed = self.unconfirmed.take().or(unconfirmed);
         self.gate.end(expected, done, took);
         self.done += done;
         let may_count_twice = self.sharded && done > 0;
@@ -70,6 +85,7 @@ impl Purging {
         batch.why = refused.first().map(|(_, why)| why.to_string());
         let named = refused.iter().map(|(key, _)| key.short());
         batch.left.extend(named.take(NAMED.saturating_sub(batch.left.len())));
+        self.left.extend(refused.into_iter().map(|(key, _)| key));
         let mut spared = batch.spared.map(|read| read.saturating_sub(done + batch.refused));
         if error.is_none() && spared > Some(0) {
             let checked = self.check_collection().await;

@@ -57,6 +57,16 @@ impl Purging {
             self.source = Some(Source::new(plan.parts, plan.stored, self.purge.trial));
             self.plans += 1;
         }
+        loop {
+            let Some(mut candidates) = self.try_read_some().await? else { return Ok(None) };
+            candidates.leave_out(&self.left);
+            if candidates.count > 0 {
+                return Ok(Some(candidates));
+            }
+        }
+    }
+
+    async fn try_read_some(&mut self) -> Result<Option<Candidates>> {
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
         let most = self.gate.load(self.jobs, size).size;
         let work = Work { done: self.done, busy: self.gate.busy() };

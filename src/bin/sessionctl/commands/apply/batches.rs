@@ -22,8 +22,16 @@ use crate::console::signals::Signals;
 /// The warning if there is no index.
 pub const WALK: &str = "no usable index: scanning the whole collection once";
 
-/// Reported if the order of the documents is better than that of the index.
-const STORED: &str = "scanning the collection in storage order instead of along an index, so that each page changes once";
+/// In which order sessions are found from now on.
+fn order(is_stored: bool, walks: bool) -> String {
+    let usual = if walks { "by _id" } else { "along an index" };
+    match is_stored {
+        true => format!(
+            "scanning the collection in storage order instead of {usual}, so that each page changes once"
+        ),
+        false => format!("going on {usual} instead of in storage order"),
+    }
+}
 
 /// How sessions are found without an index, or after the index was dropped.
 fn walk((lost_index, walks): (bool, bool)) -> String {
@@ -122,7 +130,7 @@ impl Batches<'_> {
         let (mut ids, mut unwritten) = (Vec::new(), None);
         // A hold and `--verify` come to the same sessions again: each is counted once.
         let refused_before = std::mem::take(&mut report.refused);
-        let (mut warned, mut paused, mut reordered) = (None, None, false);
+        let (mut warned, mut paused, mut is_stored) = (None, None, false);
         let (mut out_of_reach_said, mut reads_all) = (false, true);
         let outcome = loop {
             match purging.next().await {
@@ -156,9 +164,9 @@ impl Batches<'_> {
                 out_of_reach_said = true;
                 note("warning", &text);
             }
-            let says_order = *verbose && purging.prefers_stored();
-            if says_order && !std::mem::replace(&mut reordered, true) {
-                note("note", STORED);
+            let prefers_stored = purging.prefers_stored();
+            if *verbose && std::mem::replace(&mut is_stored, prefers_stored) != prefers_stored {
+                note("note", &order(prefers_stored, purging.walks()));
             }
             let how = (purging.lost_index(), purging.walks());
             if how != (false, false) && warned != Some(how) {

@@ -22,7 +22,7 @@ use crate::console::text::exact_duration;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct HoldArgs {
-    /// Keep running for DURATION, and end every matching session that is created or written back
+    /// Keep running for DURATION, and end every matching session that is created or written back; cannot be combined with --archive, --verify, --keep, --dry-run or --run-time
     #[arg(long, value_name = "DURATION", value_parser = interval, allow_negative_numbers = true, conflicts_with_all = ["keep", "dry_run", "verify", "run_time", "archive"], help_heading = Reset)]
     pub(super) hold: Option<Duration>,
 }

@@ -168,6 +168,13 @@ pub fn out_of_reach(latency: Option<&Latency>) -> Option<String> {
                 .to_owned(),
         );
     }
+    if latency.unconnected {
+        return Some(
+            "cannot measure what other clients feel, because no connection for it can be opened: \
+             going on in small batches"
+                .to_owned(),
+        );
+    }
     let (asked, usual) = latency.out_of_reach()?;
     let (asked, usual) = (fine(asked), fine(usual));
     Some(format!(

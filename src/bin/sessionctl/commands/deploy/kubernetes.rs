@@ -129,12 +129,18 @@ pub fn manifests(args: &Args, global: &Global, uri: &Uri) -> Result<String, Fail
     };
     let (name, port) = (json_string(name), json_string(&args.metrics.port().to_string()));
     let replicas = args.replicas.to_string();
+    // A claim may allow one pod at a time.
+    let strategy = match args.claim.is_some() && args.replicas == 1 {
+        true => "strategy: { type: Recreate }",
+        false => "",
+    };
     let schedule = json_string(schedule(&args.schedule)?);
     let values = [
         ("name", name.as_str()),
         ("namespace", &in_namespace),
         ("data", &data),
         ("replicas", &replicas),
+        ("strategy", strategy),
         ("port", &port),
         ("checksum", &checksum),
         ("schedule", &schedule),
@@ -231,7 +237,8 @@ fn mounted(path: &Path) -> PathBuf {
 /// The files that go into the config map, by name.
 fn files(args: &Args, global: &Global) -> Result<Vec<(String, String)>, Failure> {
     let mut files = Vec::new();
-    with_room(args.sweeping.metrics_file().into_iter(), args)?;
+    let written = ["--metrics-file", "--audit"].map(|option| args.sweeping.path_of(option));
+    with_room(written.into_iter().flatten(), args)?;
     if let Some(config) = &args.sweeping.config {
         let file = read("--config", config)?;
         let plans = config_file::read(config, &Sweep::default(), &Settings::default())?;

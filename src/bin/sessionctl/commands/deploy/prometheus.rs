@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use sessionctl::sweep::MOST_COUNTED;
+
 use super::sweeping::Server;
 use super::systemd::URI_FILE;
 use super::template::fill;
@@ -78,6 +80,13 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
         None => String::new(),
         Some(layout) => format!(" --layout {}", shell_word(&checked("--layout", &layout)?)),
     };
+    let lifetime = global.lifetime.map(exact_duration).map(|life| format!(" --lifetime {life}"));
+    let layout = format!("{layout}{}", lifetime.unwrap_or_default());
+    // What the sweepers spare, whoever is woken must spare, too.
+    let grace = match args.grace.is_zero() {
+        true => String::new(),
+        false => format!(" --grace {}", exact_duration(args.grace)),
+    };
     let runbook =
         |command: &str| json_string(&format!("sessionctl {command} {server} {NAMESPACE}{layout}"));
     let mut named = String::new();
@@ -100,15 +109,16 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             ("intervals", &args.intervals.to_string()),
             ("allowance", &allowance),
             ("backlog", &args.backlog.to_string()),
+            ("most", &MOST_COUNTED.to_string()),
             ("lag", &args.max_lag.as_secs_f64().to_string()),
             ("max_lag", &max_lag),
             ("skew", &args.max_skew.as_secs_f64().to_string()),
             (
                 "sweep_any",
-                &json_string(&format!("sessionctl sweep --once -v {server}{layout}{named}")),
+                &json_string(&format!("sessionctl sweep --once -v{grace} {server}{layout}{named}")),
             ),
-            ("sweep", &runbook("sweep --once -v")),
-            ("dry_run", &runbook("purge --expired --dry-run")),
+            ("sweep", &runbook(&format!("sweep --once -v{grace}"))),
+            ("dry_run", &runbook(&format!("purge --expired --dry-run{grace}"))),
             ("doctor", &runbook("doctor")),
             // The cutoff is the server's clock.
             (

@@ -153,11 +153,10 @@ impl Sweeping {
         self.more.iter().any(|word| word == option)
     }
 
-    /// The path in `--metrics-file`, if that option is among those after `--`.
-    pub fn metrics_file(&self) -> Option<&Path> {
-        const NAME: &str = "--metrics-file";
+    /// The path in this option, such as `--metrics-file`, if it is among those after `--`.
+    pub fn path_of(&self, option: &str) -> Option<&Path> {
         let mut words = self.more.iter();
-        let value = words.find_map(|word| word.strip_prefix(NAME).map(|value| (word, value)));
+        let value = words.find_map(|word| word.strip_prefix(option).map(|value| (word, value)));
         match value? {
             (_, "") => words.next().map(Path::new),
             (_, value) => value.strip_prefix('=').map(Path::new),

@@ -90,7 +90,8 @@ pub fn unit(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure> 
     };
     let written = [
         ("--archive", args.sweeping.archive.as_deref()),
-        ("--metrics-file", args.sweeping.metrics_file()),
+        ("--metrics-file", args.sweeping.path_of("--metrics-file")),
+        ("--audit", args.sweeping.path_of("--audit")),
     ];
     let written = written.into_iter().filter_map(|(option, path)| Some((option, path?)));
     let writable = written
@@ -179,6 +180,13 @@ fn writable(option: &str, path: &Path, user: Option<&str>) -> Result<String, Fai
     if !path.is_absolute() {
         let hint = format!("write to {STATE}");
         return Err(refused(format!("the path of {option} is not absolute"), hint));
+    }
+    if path.starts_with(STATE) && option == "--metrics-file" {
+        let sentence =
+            format!("the node exporter cannot read the path of {option}: {STATE} is private");
+        let hint =
+            "write to the folder that the node exporter reads, and pass its owner with --user";
+        return Err(refused(sentence, hint));
     }
     if path.starts_with(STATE) {
         return Ok(String::new());

@@ -54,10 +54,9 @@ impl DrainArgs {
         backlog > 0 && !self.no_drain && (self.drain || backlog > FEW)
     }
 
-    /// The audit options, for a drain.
-    pub fn audit(&self, context: &Context, drains: bool) -> Result<Audit, Failure> {
-        let args = if drains { self.audit.clone() } else { AuditArgs::default() };
-        Audit::open(&args, &context.command_line)
+    /// The audit file, for a drain. Whether it can be written is known before anything changes.
+    pub fn audit(&self, context: &Context) -> Result<Audit, Failure> {
+        Audit::open(&self.audit, &context.command_line)
     }
 
     /// The confirmation, if `--drain` gives it.

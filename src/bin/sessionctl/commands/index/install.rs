@@ -35,8 +35,9 @@ pub async fn run(
     let drains = change.drain.is_wanted(outlook.deletes);
     let changing = store.index_changing(aim, looked.lifetime);
     // Everything that can fail is checked before the question.
-    let audit = change.drain.audit(context, drains)?;
-    if Confirmed::by_flag(change.confirming.yes).is_none() {
+    let audit = change.drain.audit(context)?;
+    // Without the right to build it, a replacement would leave no index.
+    if replaces || Confirmed::by_flag(change.confirming.yes).is_none() {
         let mut rights = changing.rights().await.doing(action)?;
         rights.extend(drains.then_some("remove"));
         looked.check_rights(context, &rights).await?;
@@ -148,10 +149,12 @@ async fn confirm_installing(
     }
     let kind = looked.drained().kind;
     let those = Words::of_kind(kind).counted(outlook.deletes);
+    // Idle sessions can still log in, and documents that are no sessions may be anything, so `--drain` does
+    // not confirm deleting them.
+    let is_of_dead = !looked.is_idle && outlook.foreign == 0;
     let outlook = outcome(&those, outlook.foreign, drains);
     let namespace = looked.store.namespace();
-    // Idle sessions can still log in, so `--drain` does not confirm deleting them.
-    let by_drain = || change.drain.confirmed().filter(|_| !looked.is_idle);
+    let by_drain = || change.drain.confirmed().filter(|_| is_of_dead);
     let beforehand = Confirmed::by_flag(change.confirming.yes).or_else(by_drain);
     if beforehand.is_some() {
         context.note("note", format!("with the TTL index of {namespace}, {outlook}"));

@@ -31,7 +31,8 @@ pub struct Settings {
     pub jitter: Option<Duration>,
     #[serde(default, deserialize_with = "a_duration")]
     pub grace: Option<Duration>,
-    #[serde(default, deserialize_with = "a_duration")]
+    // Not 0, which would be every endless session rather than none.
+    #[serde(default, deserialize_with = "an_interval")]
     pub idle: Option<Duration>,
     pub archive: Option<PathBuf>,
     pub hold: Option<PathBuf>,

@@ -135,6 +135,8 @@ impl Health {
         self.heartbeats.beats().remove(namespace);
         self.heartbeats.statuses.ends(namespace);
         self.metrics.forget(namespace);
+        // Or the file would go on claiming the lease.
+        self.write();
     }
 
     pub fn begins_reload(&mut self) {
@@ -182,6 +184,11 @@ impl Health {
             _ => beat.trouble = None,
         }
         match event {
+            Event::Waiting(error) => beat.waits = Some(error.to_string()),
+            Event::Alive | Event::Away { .. } => {}
+            _ => beat.waits = None,
+        }
+        match event {
             Event::Yields { to: Some(_) } => beat.works = false,
             Event::Answered(_) => beat.works = true,
             _ => {}
@@ -199,6 +206,11 @@ impl Health {
         match event {
             Event::Answered(now) => metrics.skew(namespace, skew(*now)),
             Event::Holds(_) => metrics.lease(namespace, true),
+            // What was counted in a collection that is gone says nothing.
+            Event::Waiting(_) => {
+                metrics.backlog(namespace, None, None);
+                metrics.lag(namespace, None);
+            }
             Event::Yields { .. } => {
                 metrics.lease(namespace, false);
                 // From now on, another sweeper reports these values.
@@ -294,6 +306,8 @@ struct Heartbeat {
     silence: Duration,
     /// Why the namespace cannot be swept now.
     trouble: Option<String>,
+    /// Why there is nothing to sweep yet.
+    waits: Option<String>,
     /// Whether this process sweeps it, rather than stand by.
     works: bool,
 }
@@ -301,7 +315,7 @@ struct Heartbeat {
 impl Heartbeat {
     fn new(silence: Duration) -> Self {
         let trouble = Some("no server has answered yet".to_owned());
-        Self { last: Instant::now(), silence, trouble, works: false }
+        Self { last: Instant::now(), silence, trouble, waits: None, works: false }
     }
 }
 
@@ -357,14 +371,19 @@ impl Heartbeats {
         if let Some(trouble) = self.trouble() {
             return format!("waiting: {trouble}");
         }
-        let works = beats.values().filter(|beat| beat.works).count();
-        let what = match (works, beats.len()) {
-            (0, _) => "standing by: another sweeper holds the lease".to_owned(),
-            (works, all) if works == all => {
+        let works = beats.values().filter(|beat| beat.works && beat.waits.is_none()).count();
+        let waiting = beats.iter().find_map(|(namespace, beat)| {
+            Some(format!("waiting to sweep {namespace}: {}", beat.waits.as_ref()?))
+        });
+        let what = match (works, beats.len(), waiting) {
+            (0, _, Some(waiting)) => waiting,
+            (0, _, None) => "standing by: another sweeper holds the lease".to_owned(),
+            (works, all, _) if works == all => {
                 format!("sweeping {}", counted(all as u64, "collection"))
             }
-            (works, all) => {
-                format!("sweeping {works} of {all} collections, standing by for the others")
+            (works, all, waiting) => {
+                let others = waiting.unwrap_or_else(|| "standing by for the others".to_owned());
+                format!("sweeping {works} of {all} collections, {others}")
             }
         };
         format!("{what}; {} deleted so far", sessions(deleted))
