@@ -70,7 +70,8 @@ fn run(db: &Db, purge: Purge, archive: Option<Archive>, mut between: impl FnMut(
         });
         between(order);
     }
-    assert!(purging.is_finished() && purging.is_exact());
+    // What was written of a batch with a session that is refused is not known.
+    assert!(purging.is_finished() && (purging.is_exact() || outcome.left > 0));
     outcome
 }
 

@@ -444,6 +444,7 @@ fn an_archive_that_was_removed_or_shortened_takes_no_more() {
     drop(archive);
     let mut archive = append(&path).unwrap();
     let _ = archive.write(&refs(&some())).unwrap();
+    drop(archive);
     assert!(read(&path) == some());
 }
 

@@ -140,7 +140,8 @@ impl Orders {
             self.before.busy += look;
             return;
         }
-        let stays = gentle && is_large && self.better == Order::Stored && cost < self.cost * WORSE;
+        let keeps = gentle && is_large && self.better == Order::Stored;
+        let stays = keeps && !self.is_trial && cost < self.cost * WORSE;
         if stays {
             // Compared to the best so far, or a slow decline would never be noticed.
             self.cost = cost.min(self.cost);

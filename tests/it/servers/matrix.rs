@@ -252,7 +252,7 @@ fn a_server_without_pipelines_refuses_only_the_first_save() {
     });
     let sessions = server.db.find("own", doc! {});
     assert_eq!(sessions.len(), 1);
-    assert_eq!(sessions[0].get_document("session").unwrap().get_i64("n").unwrap(), 3);
+    assert_eq!(sessions[0].get_document("session").unwrap().get_i32("n").unwrap(), 3);
 }
 
 /// A server of the table, and the tasks that the suite runs on it.

@@ -212,7 +212,7 @@ fn a_log_out_without_a_majority_is_done_and_says_in_time_that_it_is_not_confirme
             let id = Id::default();
             store.set(&id.to_string(), &payload, HOUR).await.unwrap();
             SessionStore::delete(&store, &id).await.unwrap();
-            assert_eq!(db.count(layout, doc! {}), 0, "{layout}");
         });
+        assert_eq!(db.count(layout, doc! {}), 0, "{layout}");
     }
 }
