@@ -227,7 +227,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('--except-users-from', '--except-users-from', [CompletionResultType]::ParameterName, 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Exclude each user''s N most recent sessions among those that match all other conditions, and every session without a user')
             [CompletionResult]::new('--unmatched', '--unmatched', [CompletionResultType]::ParameterName, 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id')
-            [CompletionResult]::new('--hold', '--hold', [CompletionResultType]::ParameterName, 'Keep running for DURATION, and end every matching session that is created or written back')
+            [CompletionResult]::new('--hold', '--hold', [CompletionResultType]::ParameterName, 'Keep running for DURATION, and end every matching session that is created or written back; cannot be combined with --archive, --verify, --keep, --dry-run or --run-time')
             [CompletionResult]::new('--archive', '--archive', [CompletionResultType]::ParameterName, 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst')
             [CompletionResult]::new('--uri', '--uri', [CompletionResultType]::ParameterName, 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]')
             [CompletionResult]::new('--uri-file', '--uri-file', [CompletionResultType]::ParameterName, 'Read the connection string from FILE, so that ps does not show it')

@@ -1740,7 +1740,7 @@ _sessionctl() {
             return 0
             ;;
         sessionctl__subcmd__help)
-            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help audit changes collections completions copy demo deploy doctor environment expire expiry fix help index inspect layout-file layouts list output purge recipes restore rights safety scale selection servers speed stats sweep sweep.toml top users"
+            opts="-d -c -o -q -v -h --uri --uri-file --db --collection --layout --layout-file --lifetime --user-path --format --full-ids --color --quiet --verbose --help audit changes collections completions copy demo deploy doctor environment expire expiry fix help incidents index inspect layout-file layouts list output purge recipes restore rights safety scale selection servers speed stats sweep sweep.toml top users"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -220,7 +220,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand --except-users-from 'Exclude the sessions of the users in FILE, one per line; - reads them from stdin'
             cand --keep 'Exclude each user''s N most recent sessions among those that match all other conditions, and every session without a user'
             cand --unmatched 'Write to FILE each given user that matches no session, one per line; without --user and --users-from, each given id'
-            cand --hold 'Keep running for DURATION, and end every matching session that is created or written back'
+            cand --hold 'Keep running for DURATION, and end every matching session that is created or written back; cannot be combined with --archive, --verify, --keep, --dry-run or --run-time'
             cand --archive 'Save the documents of each batch to a new FILE first. Its name ends in .bson or .ndjson, optionally followed by .gz or .zst'
             cand --uri 'Connection string, or - to read it from stdin [default: mongodb://localhost:27017]'
             cand --uri-file 'Read the connection string from FILE, so that ps does not show it'
