@@ -103,7 +103,7 @@ fn the_probe_reads_many_sessions_in_turn_and_leaves_those_that_are_gone() {
 fn with_a_fixed_latency_other_sessions_are_probed_when_most_are_gone() {
     let arguments = ["purge", "--expired", "--rate", "1000", "--max-latency", "900ms"];
     let db = Db::new();
-    insert(&db, 18_000, -60);
+    insert(&db, 26_000, -60);
     profile(&db);
     db.sessionctl(&arguments).exits(0);
     let probes = db.find("system.profile", doc! { "command.comment": PROBE });

@@ -8,8 +8,7 @@ use tokio::time::sleep;
 
 use super::archive_rotation::ArchiveRotation;
 use super::event::{Event, Pass};
-use super::run::HEARTBEAT;
-use super::settings::{Control, Sweep, Target};
+use super::settings::{Control, HEARTBEAT, Sweep, Target};
 use crate::error::{Certainty, Error, Result};
 use crate::model::query::{Query, ago};
 use crate::model::selection::Selection;

@@ -9,16 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::event::Event;
 use super::pass::{SweepRun, SweepState};
 use super::schedule::Schedule;
-use super::settings::{Control, Sweep, Target};
+use super::settings::{Control, HEARTBEAT, Sweep, Target};
 use crate::error::{Error, Result};
 use crate::ops::lease::task::{LeaseGuard, LeaseState, LeaseTask};
 use crate::ops::lease::{LEASES, Lease, Terms};
 use crate::server::backoff::{Backoff, FIRST_PAUSE, may_pass};
 use crate::store::Store;
-
-/// The longest time between two events of a waiting sweep: a third of the shortest time after which
-/// the program considers it stuck.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
 
 impl Sweep {
     /// Sweeps until it is cancelled, and passes events to `on_event`. When cancelled, it finishes

@@ -15,6 +15,10 @@ use crate::ops::purge::{Pace, PaceControl};
 use crate::server::connection::Connection;
 use crate::store::Store;
 
+/// The longest time between two events of a waiting sweep: a third of the shortest time after which
+/// the program considers it stuck.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(10);
+
 /// How to sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {

@@ -135,7 +135,10 @@ impl Health {
         self.heartbeats.beats().remove(namespace);
         self.heartbeats.statuses.ends(namespace);
         self.metrics.forget(namespace);
-        // Or the file would go on claiming the lease.
+    }
+
+    /// Writes the metrics file once more: it would go on claiming the lease of a sweep that has ended.
+    pub fn writes_end(&mut self) {
         self.write();
     }
 

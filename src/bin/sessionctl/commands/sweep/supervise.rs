@@ -274,6 +274,10 @@ impl<'a> Supervisor<'a> {
             }
             (ended, _) => {
                 self.health.ends(&namespace);
+                // The file of a single pass stays as it is until the next one.
+                if !self.args.once {
+                    self.health.writes_end();
+                }
                 if let Err(failure) = ended {
                     self.fail(failure);
                 }
