@@ -217,6 +217,21 @@ fn the_idle_rule_removes_endless_sessions_that_nobody_touches_and_no_others() {
 }
 
 #[test]
+fn an_idle_rule_of_no_time_in_the_file_is_refused() {
+    let db = Db::new();
+    db.insert("sessions", [endless("endless", -60)]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sweep.toml");
+    let text = format!("idle = \"30d\"\n[collections.\"{}.sessions\"]\nidle = 0\n", db.name);
+    std::fs::write(&file, text).unwrap();
+    let sweep = ["sweep", "--once", "--config", file.to_str().unwrap()];
+    for more in [&[][..], &["--check-config"]] {
+        db.sessionctl(&[&sweep, more].concat()).exits(2).says("idle");
+    }
+    assert_eq!(db.ids("sessions"), ["endless"]);
+}
+
+#[test]
 fn an_idle_rule_without_a_date_of_the_last_touch_is_an_error() {
     let db = Db::new();
     db.insert("sessions", [session("tower-sessions", "AAAAAAAAAAAAAAAAAAAAAA", at(600))]);

@@ -311,6 +311,19 @@ fn systemd_is_told_when_the_server_has_answered_and_how_it_goes() {
 }
 
 #[test]
+fn systemd_is_told_what_a_sweep_waits_for() {
+    let db = Db::new();
+    let mut manager = Manager::new();
+    let mut sweep = manager.start(db.command(&["sweep", "--interval", "1"]));
+    let status = manager.await_told("STATUS=waiting to sweep");
+    assert!(status.contains(&format!("{}.sessions", db.name)), "{status}");
+    fill(&db);
+    manager.await_told("STATUS=sweeping 1 collection; 3 sessions deleted");
+    sweep.signal("TERM");
+    sweep.wait().exits(0);
+}
+
+#[test]
 fn the_watchdog_is_not_fed_for_a_sweep_that_is_stuck() {
     let db = Db::new();
     fill(&db);

@@ -1,7 +1,5 @@
 //! The loop: runs passes while the lease lasts, and waits for whatever is missing.
 
-use std::time::Duration;
-
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;

@@ -45,6 +45,22 @@ fn no_password_reaches_a_file() {
 }
 
 #[test]
+fn what_the_service_could_not_write_or_nobody_could_read_is_refused() {
+    refused(&["systemd", "--", "--audit", "/var/log/sessionctl.ndjson"]).says("--audit");
+    refused(&["systemd", "--", "--audit=audit.ndjson"]).says("--audit is not absolute");
+    refused(&["kubernetes", "--", "--audit", "/var/log/sessionctl.ndjson"]).says("cannot write");
+    let metrics = ["systemd", "--", "--metrics-file", "/var/lib/sessionctl/sessionctl.prom"];
+    refused(&metrics).says("the node exporter cannot read");
+    for arguments in [
+        &["systemd", "--", "--audit", "/var/lib/sessionctl/audit.ndjson"][..],
+        &["systemd", "--user", "www-data", "--", "--audit", "/var/log/sessionctl/a.ndjson"],
+        &["kubernetes", "--claim", "x", "--", "--audit", "/var/lib/sessionctl/audit.ndjson"],
+    ] {
+        Program::new(&[&["deploy"], arguments].concat()).run().exits(0);
+    }
+}
+
+#[test]
 fn no_value_starts_a_new_line() {
     let hostile = "x\nExecStartPre=/bin/rm";
     for kind in ["systemd", "cron", "kubernetes"] {

@@ -125,6 +125,19 @@ fn a_drain_deletes_what_the_index_would_and_no_more() {
 }
 
 #[test]
+fn a_drain_does_not_confirm_that_other_documents_are_deleted() {
+    let db = Db::new();
+    fill(&db, 20);
+    let foreign = |id: i32| doc! { "_id": id, "order": 1, "expires": at(-86_400) };
+    db.insert("sessions", (0..3).map(foreign));
+    let install = ["index", "install", "--drain", "--layout", "connect-mongo-json"];
+    let before = db.count("sessions", doc! {});
+    db.sessionctl(&install).exits(3).says("3 documents that are not sessions");
+    assert_eq!(db.count("sessions", doc! {}), before);
+    assert!(db.indexes("sessions").is_empty());
+}
+
+#[test]
 fn a_drain_is_written_down() {
     let db = Db::new();
     fill(&db, 20);
