@@ -151,6 +151,22 @@ fn removing_ends_the_servers_deleting() {
 }
 
 #[test]
+fn what_an_interrupted_installation_left_is_removed_too() {
+    for others in [&[][..], &["install"]] {
+        let db = live("connect-mongo-json");
+        for action in others {
+            db.sessionctl(&["index", action]).exits(0);
+        }
+        let left = doc! { "key": { "expires": -1 }, "name": "sessionctl_stand_in", "expireAfterSeconds": 0 };
+        db.create_index("sessions", left);
+        db.sessionctl(&["index", "remove"]).exits(3).says("sessionctl_stand_in");
+        assert_eq!(db.indexes("sessions").len(), 1 + others.len());
+        db.sessionctl(&["index", "remove", "--yes"]).exits(0).prints("sessionctl_stand_in");
+        assert!(db.indexes("sessions").is_empty());
+    }
+}
+
+#[test]
 fn a_plain_index_is_not_removed_as_a_ttl_index() {
     let db = live("express-mongodb-legacy");
     db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });

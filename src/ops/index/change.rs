@@ -17,7 +17,7 @@ const CANNOT_CONVERT: i32 = 72;
 /// `NamespaceExists`: another process created the collection first.
 const NAMESPACE_EXISTS: i32 = 48;
 /// The temporary TTL index that works while a plain index is replaced, on such a server.
-const STAND_IN: &str = "sessionctl_stand_in";
+pub const STAND_IN: &str = "sessionctl_stand_in";
 /// More changes than ever needed to reach the wanted index.
 const MOST_CHANGES: u32 = 8;
 

@@ -14,7 +14,7 @@ use super::ids::{Group, Ids, Keys};
 use super::order::{Order, Orders};
 use super::reading::ReadContext;
 use super::spec::Strategy;
-use super::windows::{Expiry, Walk};
+use super::windows::{Expiry, IndexRange, Walk};
 use crate::error::Result;
 use crate::store::Store;
 
@@ -53,6 +53,14 @@ impl Part {
         }
     }
 
+    /// The range of an index that has all of it, if there is one.
+    fn range(&self) -> Option<IndexRange> {
+        match self {
+            Self::Expiry(expiry) => Some(expiry.whole()),
+            Self::Walk(_) | Self::Ids(_) | Self::Keys(_) | Self::Group(_) => None,
+        }
+    }
+
     async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         match self {
             Self::Expiry(expiry) => expiry.next(by).await,
@@ -69,8 +77,20 @@ const SAMPLE: u32 = 200;
 const SAMPLING: Duration = Duration::from_secs(5);
 /// Below this share of the collection the stored order is not tried: it reads everything.
 const LEAST_SHARE: f64 = 0.01;
+/// How often the index is asked, while a read in the stored order takes long, whether anything is left.
+const LOOK: Duration = Duration::from_millis(100);
 /// About how many documents the server examines for one batch in the stored order.
 const EXAMINED: f64 = 50_000.0;
+
+/// Whether these indexes show that nothing is left. `false` where that is not known.
+async fn is_over(ranges: &[IndexRange], by: ReadContext<'_>) -> bool {
+    for range in ranges {
+        if !range.is_empty(by).await.unwrap_or(false) {
+            return false;
+        }
+    }
+    !ranges.is_empty()
+}
 
 /// Reads the parts of a plan, one after the other, or all of them in the order in which they are stored.
 #[derive(Debug)]
@@ -82,7 +102,8 @@ pub(super) struct Source {
 impl Source {
     /// The parts of a plan, and the same sessions in storage order, if that is another way.
     pub(super) fn new(parts: VecDeque<Part>, stored: Option<Ids>, trial: Duration) -> Self {
-        let stored = stored.map(|ids| Stored::new(ids, trial));
+        let ranges = parts.iter().map(Part::range).collect::<Option<Vec<_>>>().unwrap_or_default();
+        let stored = stored.map(|ids| Stored::new(ids, ranges, trial));
         Self { parts, stored }
     }
 
@@ -144,6 +165,8 @@ impl Source {
 #[derive(Debug)]
 struct Stored {
     ids: Ids,
+    /// The ranges of indexes that have all of them, if that is known.
+    ranges: Vec<IndexRange>,
     /// The store, with a comment that only these reads have.
     store: Option<Store>,
     /// The share of the collection that they are, once it is known.
@@ -168,9 +191,9 @@ enum Turn {
 }
 
 impl Stored {
-    fn new(ids: Ids, trial: Duration) -> Self {
+    fn new(ids: Ids, ranges: Vec<IndexRange>, trial: Duration) -> Self {
         let (orders, slowest) = (Orders::new(trial), Duration::ZERO);
-        Self { ids, store: None, share: None, orders, slowest }
+        Self { ids, ranges, store: None, share: None, orders, slowest }
     }
 
     /// `is_indexed` is whether an index leads to what is left.
@@ -192,9 +215,8 @@ impl Stored {
         if self.orders.order() == Order::Index {
             return Ok(Turn::Index);
         }
-        let patience = self.orders.patience(is_indexed, self.slowest);
         let began = Instant::now();
-        let next = self.read(by, patience).await;
+        let next = self.read(by, is_indexed).await;
         self.slowest = self.slowest.max(began.elapsed());
         match next {
             Ok(None) => Ok(Turn::Never),
@@ -207,27 +229,36 @@ impl Stored {
         }
     }
 
-    /// The next batch; `None` if the server has looked for it for too long, so that it was told to stop.
+    /// The next batch; `None` if the server has looked for it for too long, or for nothing, so that it was
+    /// told to stop.
     async fn read(
         &mut self,
         by: ReadContext<'_>,
-        patience: Duration,
+        is_indexed: bool,
     ) -> Result<Option<Option<Candidates>>> {
+        let patience = self.orders.patience(is_indexed, self.slowest);
         let store = self.store.get_or_insert_with(|| {
             let these = format!("in storage order {}", ObjectId::new());
             by.store.clone().for_run(&these)
         });
         let size = self.share.map_or(by.size, |share| by.size.min((EXAMINED * share) as u32));
         let mut next = pin!(self.ids.next(ReadContext { size, store, ..by }));
+        let mut since = Instant::now();
         loop {
             tokio::select! {
                 next = &mut next => return next.map(Some),
-                () = sleep(patience) => match store.end_operations().await {
-                    // It is not busy with this: the read waits for a primary, or for its reply.
-                    Ok(0) => {}
-                    Err(error) if error.is_transient() => {}
-                    Ok(_) | Err(_) => return Ok(None),
-                },
+                // One that is slower than any so far.
+                () = sleep(LOOK.max(self.slowest)) => {}
+            }
+            let is_long = since.elapsed() >= patience;
+            if !is_long && !is_over(&self.ranges, by).await {
+                continue;
+            }
+            match store.end_operations().await {
+                // It is not busy with this: the read waits for a primary, or for its reply.
+                Ok(0) if is_long => since = Instant::now(),
+                Err(error) if is_long && error.is_transient() => since = Instant::now(),
+                _ => return Ok(None),
             }
         }
     }

@@ -97,6 +97,12 @@ impl Expiry {
         }
     }
 
+    /// All of it, whatever was written so far.
+    pub(super) fn whole(&self) -> IndexRange {
+        let range = compared(&self.path, &[("$lt", &self.below)]);
+        IndexRange { range, path: self.path.clone(), index: self.index.clone() }
+    }
+
     /// The remaining range, up to `end`.
     fn range(&self, operator: &str, end: &Key) -> RawDocumentBuf {
         let from = self.from.iter().map(|(from, value)| (*from, value));
@@ -115,6 +121,21 @@ impl Expiry {
         let range = range.map_err(|_| Error::Document("an expiry cannot be decoded".into()))?;
         let filter = all(vec![range, self.filter.clone()]);
         Ok(Ids::new(filter.clone(), filter))
+    }
+}
+
+/// A range of an index.
+#[derive(Debug)]
+pub(super) struct IndexRange {
+    range: RawDocumentBuf,
+    path: String,
+    index: String,
+}
+
+impl IndexRange {
+    /// Whether it has no document, a session or not.
+    pub(super) async fn is_empty(&self, by: ReadContext<'_>) -> Result<bool> {
+        Ok(by.bound(&self.range, &self.path, &self.index, 0).await?.is_none())
     }
 }
 

@@ -1,5 +1,7 @@
 //! `sessionctl index remove`
 
+use sessionctl::index::{IndexSpec, STAND_IN};
+
 use super::looked::{Looked, print_changed, print_now};
 use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
@@ -7,12 +9,17 @@ use crate::context::Context;
 
 pub async fn run(context: &Context, looked: Looked, yes: Yes) -> Result<Exit, Failure> {
     let store = &looked.store;
-    let Some(index) = looked.status.found.as_ref().filter(|index| index.is_ttl()) else {
+    let found = looked.status.found.as_ref().filter(|index| index.is_ttl());
+    // What an interrupted installation left deletes sessions as well.
+    let stands_in = !looked.is_idle && store.has_index(STAND_IN).await.doing(&looked.action)?;
+    let names = found.map(IndexSpec::name).into_iter().chain(stands_in.then_some(STAND_IN));
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
         context.say_done(&format!("{} has no TTL index to remove", store.namespace()))?;
         print_changed(context, store, &looked.status)?;
         return Ok(Exit::Done);
-    };
-    let name = index.name();
+    }
+    let name = names.join(" and ");
     let namespace = store.namespace();
     let those = if looked.is_idle { "idle" } else { "expired" };
     let question = format!(
@@ -25,7 +32,9 @@ pub async fn run(context: &Context, looked: Looked, yes: Yes) -> Result<Exit, Fa
         looked.check_rights(context, &["dropIndex"]).await?;
     }
     let _: Confirmed = ask(beforehand, question, false, &context.signals).await?;
-    store.index_remove(name).await.doing(&looked.action)?;
+    for name in names {
+        store.index_remove(name).await.doing(&looked.action)?;
+    }
     context.say_done(&done)?;
     print_now(context, &looked).await
 }
