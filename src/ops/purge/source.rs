@@ -75,6 +75,8 @@ impl Part {
 /// Of how many documents the share is estimated, and how long that may take.
 const SAMPLE: u32 = 200;
 const SAMPLING: Duration = Duration::from_secs(5);
+/// How many sessions a batch has until then.
+const AT_FIRST: u32 = 1000;
 /// Below this share of the collection the stored order is not tried: it reads everything.
 const LEAST_SHARE: f64 = 0.01;
 /// How often the index is asked, while a read in the stored order takes long, whether anything is left.
@@ -110,6 +112,13 @@ impl Source {
     /// The order of the next batch.
     pub(super) fn order(&self) -> Order {
         self.stored.as_ref().map_or(Order::Index, |stored| stored.orders.order())
+    }
+
+    /// How many sessions the next batch may have, if this is usual. Until the order is known they are few, or
+    /// a large batch in the slow order would take longer than the look at the share.
+    pub(super) fn most(&self, usual: u32) -> u32 {
+        let is_known = self.stored.as_ref().is_none_or(|stored| stored.share.is_some());
+        if is_known { usual } else { usual.min(AT_FIRST) }
     }
 
     pub(super) fn prefers_stored(&self) -> bool {
