@@ -104,6 +104,8 @@ fn with_a_fixed_latency_other_sessions_are_probed_when_most_are_gone() {
     let arguments = ["purge", "--expired", "--rate", "1000", "--max-latency", "900ms"];
     let db = Db::new();
     insert(&db, 26_000, -60);
+    // For all probes, since the usual size has room for the last few hundred.
+    db.run(doc! { "create": "system.profile", "capped": true, "size": 32 << 20 });
     profile(&db);
     db.sessionctl(&arguments).exits(0);
     let probes = db.find("system.profile", doc! { "command.comment": PROBE });

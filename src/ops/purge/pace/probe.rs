@@ -31,7 +31,7 @@ const IN_A_ROW: u32 = 2;
 const FIRST: usize = 40;
 const NEXT: usize = 16;
 /// How often the baseline is measured again: the pauses for it are 1 % of the time. At a low level it is
-/// more often, since the server may be slow by itself.
+/// more often, since the server may be slow by itself, and where no session is left to be read.
 const AGAIN: Duration = Duration::from_secs(15);
 const SOON: Duration = Duration::from_secs(3);
 /// How often the server is asked for other signs.
@@ -301,7 +301,7 @@ impl Task {
     async fn work(&self, reads: &mut Reads) {
         let began = Instant::now();
         let (mut tick, mut asked, mut readable) = (Instant::now(), Instant::now(), true);
-        while began.elapsed() < self.again() || !self.is_working() {
+        while began.elapsed() < self.again(reads) || !self.is_working() {
             if readable && asked.elapsed() >= SIGNS && self.is_working() {
                 asked = Instant::now();
                 match strained(&reads.connection).await {
@@ -324,8 +324,9 @@ impl Task {
         }
     }
 
-    fn again(&self) -> Duration {
-        if lock(&self.shared).steering.is_low() { SOON } else { AGAIN }
+    fn again(&self, reads: &Reads) -> Duration {
+        let is_soon = lock(&self.shared).steering.is_low() || reads.sessions.is_empty();
+        if is_soon { SOON } else { AGAIN }
     }
 
     fn is_working(&self) -> bool {
