@@ -235,8 +235,8 @@ impl Store {
         }
     }
 
-    /// The share of documents that match `filter`, estimated from `size` random documents, which the server
-    /// may read for so long.
+    /// The share of documents that match `filter`, estimated from `size` random documents. `within` limits
+    /// the time on the server.
     pub(crate) async fn share(&self, filter: Document, size: u32, within: Duration) -> Result<f64> {
         let stages = [
             doc! { "$sample": { "size": size } },

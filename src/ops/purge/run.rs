@@ -174,8 +174,8 @@ impl Purging {
         self
     }
 
-    /// Waits for so many seconds at most until a majority confirms a batch: for requests, which must not
-    /// wait for a replica set that has none. See [`Purging::unconfirmed`].
+    /// Limits the wait for a majority to this many seconds per batch, because a request must not wait for a
+    /// replica set that has lost its majority. See [`Purging::unconfirmed`].
     pub(crate) fn confirmed_within(mut self, seconds: u32) -> Self {
         self.writer.majority_within = Some(seconds);
         self

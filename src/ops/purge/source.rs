@@ -238,8 +238,8 @@ impl Stored {
         }
     }
 
-    /// The next batch; `None` if the server has looked for it for too long, or for nothing, so that it was
-    /// told to stop.
+    /// The next batch; `None` if the search was stopped at the server, because it took too long or because
+    /// the index has no sessions left.
     async fn read(
         &mut self,
         by: ReadContext<'_>,

@@ -31,7 +31,7 @@ const IN_A_ROW: u32 = 2;
 const FIRST: usize = 40;
 const NEXT: usize = 16;
 /// How often the baseline is measured again: the pauses for it are 1 % of the time. At a low level it is
-/// more often, since the server may be slow by itself, and where no session is left to be read.
+/// more often, since the server may be slow by itself. It is also more often if no session is left to read.
 const AGAIN: Duration = Duration::from_secs(15);
 const SOON: Duration = Duration::from_secs(3);
 /// How often the server is asked for other signs.

@@ -82,7 +82,7 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
     };
     let lifetime = global.lifetime.map(exact_duration).map(|life| format!(" --lifetime {life}"));
     let layout = format!("{layout}{}", lifetime.unwrap_or_default());
-    // What the sweepers spare, whoever is woken must spare, too.
+    // The commands must not delete sessions that the sweepers leave alone.
     let grace = match args.grace.is_zero() {
         true => String::new(),
         false => format!(" --grace {}", exact_duration(args.grace)),
