@@ -25,11 +25,6 @@ const MARGIN: f64 = 1.25;
 const FIRST: u32 = 2;
 const LONG: u32 = 30;
 const LONGEST: u32 = 600;
-/// The part of a trial after which the share is looked at: until then, it may be a short purge, which is not
-/// worth that.
-const SOON: u32 = 4;
-/// Purges of fewer sessions are short ones, too.
-const FEW: u64 = 2000;
 /// From this share of the collection on, the stored order comes first. A delete takes longer than reading the
 /// seven documents beside the session then (mongod 6.0.5: 0.8 us each, all in the cache).
 const LARGE_SHARE: f64 = 0.125;
@@ -64,6 +59,8 @@ pub(super) struct Work {
 /// Alternates between the orders: long in the faster one, and briefly in the other.
 #[derive(Debug)]
 pub(super) struct Orders {
+    /// The share of the collection that matches, once it is known.
+    share: Option<f64>,
     trial: Duration,
     better: Order,
     is_trial: bool,
@@ -80,11 +77,12 @@ impl Orders {
     /// A trial takes this long.
     pub(super) fn new(trial: Duration) -> Self {
         Self {
+            share: None,
             trial,
             better: Order::Index,
             is_trial: false,
             before: Work::default(),
-            length: trial / SOON,
+            length: trial * FIRST,
             long: trial * LONG,
             cost: f64::INFINITY,
         }
@@ -103,12 +101,28 @@ impl Orders {
         self.better
     }
 
+    /// The share of the collection that matches, once it is known.
+    pub(super) fn share(&self) -> Option<f64> {
+        self.share
+    }
+
+    /// Takes note of the share, which took so long to find. If it is large, the first stretch is over, and
+    /// the stored order is next.
+    pub(super) fn learn(&mut self, share: f64, took: Duration) {
+        self.share = Some(share);
+        self.before.busy += took;
+        if self.is_large() {
+            self.length = Duration::ZERO;
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        self.share.is_some_and(|share| share >= LARGE_SHARE)
+    }
+
     /// Whether this stretch is over, so that [`Orders::turn`] is due once nothing is in flight.
     pub(super) fn is_over(&self, work: Work) -> bool {
-        let busy = work.busy.saturating_sub(self.before.busy);
-        let is_long = busy >= self.trial * FIRST;
-        // On a distant or busy server, planning and one batch alone take as long as the first stretch.
-        busy >= self.length && (work.done >= FEW || self.is_trial || is_long)
+        work.busy.saturating_sub(self.before.busy) >= self.length
     }
 
     /// How long the next read in the stored order may take, if the slowest so far took this long.
@@ -120,27 +134,15 @@ impl Orders {
         }
     }
 
-    /// Begins this stretch again, because the share of the collection is not known.
-    pub(super) fn again(&mut self, work: Work) {
-        self.before = work;
-    }
-
-    /// Begins the next stretch. `look` is how long the collection was sampled just before; that time does
-    /// not count. `share` is the share of the collection that matches.
-    pub(super) fn turn(&mut self, work: Work, look: Duration, share: f64, gentle: bool) {
+    /// Begins the next stretch.
+    pub(super) fn turn(&mut self, work: Work, gentle: bool) {
         let busy = work.busy.saturating_sub(self.before.busy);
         let cost = match work.done - self.before.done {
             0 => f64::INFINITY,
             done => busy.as_secs_f64() / done as f64,
         };
-        let is_large = share >= LARGE_SHARE;
-        let is_first = self.cost.is_infinite() && !self.is_trial;
-        if is_first && !is_large && self.length < self.trial * FIRST {
-            self.length = self.trial * FIRST;
-            self.before.busy += look;
-            return;
-        }
-        let keeps = gentle && is_large && self.better == Order::Stored;
+        let is_first = self.cost.is_infinite() && !self.is_trial && self.better == Order::Index;
+        let keeps = gentle && self.is_large() && self.better == Order::Stored;
         let stays = keeps && !self.is_trial && cost < self.cost * WORSE;
         if stays {
             // Compared to the best so far, or a slow decline would never be noticed.
@@ -152,14 +154,14 @@ impl Orders {
         } else {
             self.long = (self.long * 2).min(self.trial * LONGEST);
         }
-        if is_large && is_first && self.better == Order::Index {
+        if is_first && self.is_large() {
             // What the stored order costs is not known yet.
             (self.better, self.cost) = (Order::Stored, f64::INFINITY);
         } else {
             self.is_trial = !self.is_trial && !stays;
         }
         self.length = if self.is_trial { self.trial } else { self.long };
-        self.before = Work { busy: work.busy + look, ..work };
+        self.before = work;
     }
 }
 
@@ -167,85 +169,75 @@ impl Orders {
 mod tests {
     use super::*;
 
-    /// Works until the stretch is over, at this pace; returns the order in which it worked.
-    fn stretch(orders: &mut Orders, work: &mut Work, each: [u64; 2]) -> Order {
-        stretch_of(orders, work, each, (0.1, false))
+    /// The orders of a purge of this share of the collection.
+    fn orders(share: f64) -> Orders {
+        let mut orders = Orders::new(Duration::from_secs(1));
+        orders.learn(share, Duration::ZERO);
+        orders
     }
 
-    fn stretch_of(
-        orders: &mut Orders,
-        work: &mut Work,
-        each: [u64; 2],
-        (share, gentle): (f64, bool),
-    ) -> Order {
+    /// Works until the stretch is over, at this pace; returns the order in which it worked.
+    fn stretch(orders: &mut Orders, work: &mut Work, each: [u64; 2], gentle: bool) -> Order {
         let order = orders.order();
         let each = Duration::from_micros(each[usize::from(order == Order::Stored)]);
         while !orders.is_over(*work) {
             work.done += 1000;
             work.busy += each * 1000;
         }
-        orders.turn(*work, Duration::ZERO, share, gentle);
+        orders.turn(*work, gentle);
         order
     }
 
-    fn stretches(each: [u64; 2]) -> Vec<Order> {
-        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
-        (0..6).map(|_| stretch(&mut orders, &mut work, each)).skip(1).collect()
+    fn stretches(share: f64, each: [u64; 2]) -> Vec<Order> {
+        let (mut orders, mut work) = (orders(share), Work::default());
+        (0..5).map(|_| stretch(&mut orders, &mut work, each, false)).collect()
     }
 
     #[test]
-    fn a_purge_that_finds_few_sessions_in_a_long_time_tries_the_stored_order_as_well() {
+    fn the_first_stretch_is_along_the_index_until_the_share_is_known() {
         let mut orders = Orders::new(Duration::from_secs(1));
-        let at = |done, millis| Work { done, busy: Duration::from_millis(millis) };
-        assert!(!orders.is_over(at(10, 1999)) && orders.is_over(at(10, 2000)));
-        assert!(!orders.is_over(at(2000, 249)) && orders.is_over(at(2000, 250)));
-        orders.turn(at(10, 2000), Duration::ZERO, 0.1, false);
-        assert!(orders.is_over(at(10, 2000)));
-        orders.turn(at(10, 2000), Duration::ZERO, 0.1, false);
+        let at = |millis| Work { done: 10, busy: Duration::from_millis(millis) };
+        assert!(!orders.is_over(at(1999)) && orders.is_over(at(2000)));
+        assert_eq!(orders.order(), Order::Index);
+        orders.learn(0.1, Duration::from_millis(500));
+        assert!(!orders.is_over(at(2499)) && orders.is_over(at(2500)));
+        orders.learn(0.3, Duration::ZERO);
+        assert!(orders.is_over(at(100)));
+        orders.turn(at(100), false);
         assert_eq!(orders.order(), Order::Stored);
+        assert!(!orders.is_over(at(30_099)) && orders.is_over(at(30_100)));
     }
 
     #[test]
     fn at_full_speed_the_stored_order_comes_first_where_many_match_and_the_index_is_tried() {
         use Order::{Index, Stored};
-        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
-        let mut next = || stretch_of(&mut orders, &mut work, [10, 20], (0.3, false));
-        assert_eq!([next(), next(), next(), next()], [Index, Stored, Index, Index]);
+        assert_eq!(stretches(0.3, [10, 20]), [Index, Stored, Index, Index, Stored]);
     }
 
     #[test]
-    fn a_gentle_purge_soon_prefers_the_stored_order_where_many_sessions_match() {
+    fn a_gentle_purge_prefers_the_stored_order_where_many_sessions_match() {
         use Order::{Index, Stored};
         let stretches = |share, each: [[u64; 2]; 2]| {
-            let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
-            let mut took = Vec::new();
-            for round in 0..6 {
-                let (each, before) = (each[usize::from(round >= 3)], work.busy);
-                let order = stretch_of(&mut orders, &mut work, each, (share, true));
-                took.push((order, (work.busy - before).as_millis()));
-            }
-            took
+            let (mut orders, mut work) = (orders(share), Work::default());
+            let mut next = |each| stretch(&mut orders, &mut work, each, true);
+            let first = [next(each[0]), next(each[0]), next(each[0])];
+            (first, [next(each[1]), next(each[1]), next(each[1])])
         };
         // No trial of the index, although it would be faster.
-        let many = stretches(0.3, [[10, 20]; 2]);
-        assert_eq!(many[0], (Index, 250));
-        assert!(many[1..].iter().all(|(order, _)| *order == Stored), "{many:?}");
+        assert_eq!(stretches(0.3, [[10, 20]; 2]), ([Index, Stored, Stored], [Stored; 3]));
         // Unless the rest of the stored documents has few sessions that match.
-        let orders: Vec<_> = stretches(0.3, [[10, 20], [10, 90]]);
-        let orders: Vec<_> = orders.into_iter().map(|(order, _)| order).collect();
-        assert_eq!(orders, [Index, Stored, Stored, Stored, Index, Index]);
+        let changed = stretches(0.3, [[10, 20], [10, 90]]);
+        assert_eq!(changed, ([Index, Stored, Stored], [Stored, Index, Index]));
         // Where few match, the faster order is kept, as by any purge.
         let few = stretches(0.1, [[10, 20]; 2]);
-        let orders: Vec<_> = few.iter().map(|(order, _)| *order).collect();
-        assert_eq!(orders, [Index, Index, Stored, Index, Stored, Index]);
-        assert_eq!(few[0].1 + few[1].1, 2000);
+        assert_eq!(few, ([Index, Stored, Index], [Stored, Index, Stored]));
     }
 
     #[test]
     fn a_gentle_purge_tries_the_index_when_the_stored_order_has_slowly_become_expensive() {
-        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        let (mut orders, mut work) = (orders(0.3), Work::default());
         let costs = [20, 20, 28, 36, 50, 70];
-        let took = costs.map(|cost| stretch_of(&mut orders, &mut work, [10, cost], (0.3, true)));
+        let took = costs.map(|cost| stretch(&mut orders, &mut work, [10, cost], true));
         use Order::{Index, Stored};
         assert_eq!(took, [Index, Stored, Stored, Stored, Stored, Index]);
     }
@@ -262,62 +254,54 @@ mod tests {
     }
 
     #[test]
-    fn the_look_at_the_share_does_not_count_as_work_along_the_index() {
-        let mut orders = Orders::new(Duration::from_secs(1));
-        let at = |millis| Work { done: 4000, busy: Duration::from_millis(millis) };
-        orders.turn(at(250), Duration::from_secs(1), 0.1, false);
-        assert!(!orders.is_over(at(2900)) && orders.is_over(at(3000)));
-    }
-
-    #[test]
     fn the_index_is_kept_where_the_stored_order_is_about_as_fast() {
         use Order::{Index, Stored};
-        assert_eq!(stretches([10, 9]), [Index, Stored, Index, Stored, Index]);
-        assert_eq!(stretches([10, 90]), [Index, Stored, Index, Stored, Index]);
+        assert_eq!(stretches(0.1, [10, 9]), [Index, Stored, Index, Stored, Index]);
+        assert_eq!(stretches(0.1, [10, 90]), [Index, Stored, Index, Stored, Index]);
     }
 
     #[test]
     fn the_stored_order_is_kept_where_it_is_much_faster() {
         use Order::{Index, Stored};
-        assert_eq!(stretches([100, 30]), [Index, Stored, Stored, Index, Stored]);
+        assert_eq!(stretches(0.1, [100, 30]), [Index, Stored, Stored, Index, Stored]);
     }
 
     #[test]
     fn an_order_that_becomes_slow_is_left() {
-        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        let (mut orders, mut work) = (orders(0.1), Work::default());
         for _ in 0..4 {
-            stretch(&mut orders, &mut work, [100, 30]);
+            stretch(&mut orders, &mut work, [100, 30], false);
         }
         assert_eq!(orders.better, Order::Stored);
         // The rest of the stored documents has few sessions that match.
         for _ in 0..3 {
-            stretch(&mut orders, &mut work, [100, 3000]);
+            stretch(&mut orders, &mut work, [100, 3000], false);
         }
         assert_eq!(orders.better, Order::Index);
     }
 
     #[test]
     fn trials_in_vain_become_rare() {
-        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        let (mut orders, mut work) = (orders(0.1), Work::default());
         let mut took = Vec::new();
-        for _ in 0..9 {
+        for _ in 0..8 {
             let before = work.busy;
-            stretch(&mut orders, &mut work, [10, 20]);
+            stretch(&mut orders, &mut work, [10, 20], false);
             took.push((work.busy - before).as_secs());
         }
-        // The first look at the share, the index, and then trials and the index in turn.
-        assert_eq!(took[2..], [1, 60, 1, 120, 1, 240, 1]);
+        // The index, and then trials and the index in turn.
+        assert_eq!(took[1..], [1, 60, 1, 120, 1, 240, 1]);
     }
 
     #[test]
     fn a_trial_that_deletes_nothing_loses() {
-        let (mut orders, mut work) = (Orders::new(Duration::from_secs(1)), Work::default());
+        let (mut orders, mut work) = (orders(0.1), Work::default());
         for _ in 0..2 {
-            stretch(&mut orders, &mut work, [100, 30]);
+            stretch(&mut orders, &mut work, [100, 30], false);
         }
         work.busy += Duration::from_secs(60);
         assert!(orders.is_over(work));
-        orders.turn(work, Duration::ZERO, 0.1, false);
+        orders.turn(work, false);
         assert_eq!(orders.order(), Order::Index);
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::candidates::Candidates;
 use super::ids::{Group, Ids, Keys};
-use super::order::{Order, Orders};
+use super::order::{Order, Orders, Work};
 use super::reading::ReadContext;
 use super::spec::Strategy;
 use super::windows::{Expiry, IndexRange, Walk};
@@ -73,10 +73,12 @@ impl Part {
 }
 
 /// Of how many documents the share is estimated, and how long that may take.
-const SAMPLE: u32 = 200;
+const SAMPLE: u32 = 64;
 const SAMPLING: Duration = Duration::from_secs(5);
-/// How many sessions a batch has until then.
+/// How many sessions the first batch along an index has, and how long later ones take, about: where each
+/// session is read from the disk, a large batch would be the last to end for long.
 const AT_FIRST: u32 = 1000;
+const SHORT: Duration = Duration::from_millis(100);
 /// Below this share of the collection the stored order is not tried: it reads everything.
 const LEAST_SHARE: f64 = 0.01;
 /// How often the index is asked, while a read in the stored order takes long, whether anything is left.
@@ -85,9 +87,9 @@ const LOOK: Duration = Duration::from_millis(100);
 const EXAMINED: f64 = 50_000.0;
 
 /// Whether these indexes show that nothing is left. `false` where that is not known.
-async fn is_over(ranges: &[IndexRange], by: ReadContext<'_>) -> bool {
+async fn nothing_left(ranges: &[IndexRange], by: ReadContext<'_>) -> bool {
     for range in ranges {
-        if !range.is_empty(by).await.unwrap_or(false) {
+        if range.has_more_than(0, by).await.unwrap_or(true) {
             return false;
         }
     }
@@ -114,11 +116,16 @@ impl Source {
         self.stored.as_ref().map_or(Order::Index, |stored| stored.orders.order())
     }
 
-    /// How many sessions the next batch may have, if this is usual. Until the order is known they are few, or
-    /// a large batch in the slow order would take longer than the look at the share.
-    pub(super) fn most(&self, usual: u32) -> u32 {
-        let is_known = self.stored.as_ref().is_none_or(|stored| stored.share.is_some());
-        if is_known { usual } else { usual.min(AT_FIRST) }
+    /// How many sessions the next batch may have after this work, if so many are usual.
+    pub(super) fn most(&self, usual: u32, work: Work) -> u32 {
+        match (self.order(), self.parts.front()) {
+            (Order::Index, Some(Part::Expiry(_))) if work.done == 0 => usual.min(AT_FIRST),
+            (Order::Index, Some(Part::Expiry(_))) => {
+                let short = SHORT.as_secs_f64() * work.done as f64 / work.busy.as_secs_f64();
+                usual.min(AT_FIRST.max(short as u32))
+            }
+            _ => usual,
+        }
     }
 
     pub(super) fn prefers_stored(&self) -> bool {
@@ -128,10 +135,11 @@ impl Source {
     /// The next batch; `None` at the end, and where the next one depends on those in flight. After an
     /// error the same call may be made again.
     pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
-        // Boxed, because otherwise the compiler exceeds its recursion limit in the driver's types when
-        // a purge is sent to another thread.
+        // Whether an index leads to what is left.
         let is_indexed = self.parts.iter().all(|part| part.strategy() != Strategy::IdWindows);
         if let Some(stored) = &mut self.stored {
+            // Boxed, because otherwise the compiler exceeds its recursion limit in the driver's types when
+            // a purge is sent to another thread.
             match stored.next(by, is_indexed).boxed().await? {
                 Turn::Batch(candidates) => return Ok(Some(candidates)),
                 Turn::Wait => return Ok(None),
@@ -141,8 +149,9 @@ impl Source {
                     self.parts.retain(Part::is_left);
                 }
                 Turn::Never => {
+                    let was_stored = self.order() == Order::Stored;
                     self.stored = None;
-                    if by.in_flight {
+                    if by.in_flight && was_stored {
                         return Ok(None);
                     }
                 }
@@ -150,6 +159,9 @@ impl Source {
         }
         while let Some(part) = self.parts.front_mut() {
             let next = part.next(by).boxed().await?;
+            if let (Some(stored), Some(next)) = (&mut self.stored, &next) {
+                stored.along += next.count;
+            }
             // A part may have more batches once the spared sessions are known.
             if next.is_some() || self.parts.len() == 1 || by.in_flight {
                 return Ok(next);
@@ -178,9 +190,9 @@ struct Stored {
     ranges: Vec<IndexRange>,
     /// The store, with a comment that only these reads have.
     store: Option<Store>,
-    /// The share of the collection that they are, once it is known.
-    share: Option<f64>,
     orders: Orders,
+    /// At least so many they are, as far as it is known along the index.
+    along: u64,
     /// How long the slowest read took.
     slowest: Duration,
 }
@@ -202,89 +214,90 @@ enum Turn {
 impl Stored {
     fn new(ids: Ids, ranges: Vec<IndexRange>, trial: Duration) -> Self {
         let (orders, slowest) = (Orders::new(trial), Duration::ZERO);
-        Self { ids, ranges, store: None, share: None, orders, slowest }
+        Self { ids, ranges, store: None, orders, along: 0, slowest }
     }
 
-    /// `is_indexed` is whether an index leads to what is left.
     async fn next(&mut self, by: ReadContext<'_>, is_indexed: bool) -> Result<Turn> {
-        if self.orders.is_over(by.work) {
+        let share = self.share(by).await?;
+        if share.is_some() && self.orders.is_over(by.work) {
             if by.in_flight {
                 return Ok(Turn::Wait);
             }
-            let began = Instant::now();
-            let Some(share) = self.share(by).await? else {
-                self.orders.again(by.work);
-                return Ok(Turn::Index);
-            };
-            self.orders.turn(by.work, began.elapsed(), share, by.gentle);
-            if share < LEAST_SHARE {
-                return Ok(Turn::Never);
-            }
+            self.orders.turn(by.work, by.gentle);
         }
-        if self.orders.order() == Order::Index {
-            return Ok(Turn::Index);
-        }
-        let began = Instant::now();
-        let next = self.read(by, is_indexed).await;
-        self.slowest = self.slowest.max(began.elapsed());
-        match next {
-            Ok(None) => Ok(Turn::Never),
-            Ok(Some(Some(candidates))) => Ok(Turn::Batch(candidates)),
-            Ok(Some(None)) if by.in_flight => Ok(Turn::Wait),
-            Ok(Some(None)) => Ok(Turn::End),
-            // Not every server reads in this order.
-            Err(error) if !error.is_transient() => Ok(Turn::Never),
-            Err(error) => Err(error),
+        match (self.orders.order(), share) {
+            (Order::Index, Some(share)) if share < LEAST_SHARE => Ok(Turn::Never),
+            (Order::Index, _) => Ok(Turn::Index),
+            (Order::Stored, share) => self.read(by, is_indexed, share.unwrap_or(1.0)).await,
         }
     }
 
-    /// The next batch; `None` if the search was stopped at the server, because it took too long or because
-    /// the index has no sessions left.
-    async fn read(
-        &mut self,
-        by: ReadContext<'_>,
-        is_indexed: bool,
-    ) -> Result<Option<Option<Candidates>>> {
+    /// The next batch in the stored order; or its end; or never, if the search was stopped at the server,
+    /// because it took too long or because the index has no sessions left.
+    async fn read(&mut self, by: ReadContext<'_>, is_indexed: bool, share: f64) -> Result<Turn> {
         let patience = self.orders.patience(is_indexed, self.slowest);
         let store = self.store.get_or_insert_with(|| {
             let these = format!("in storage order {}", ObjectId::new());
             by.store.clone().for_run(&these)
         });
-        let size = self.share.map_or(by.size, |share| by.size.min((EXAMINED * share) as u32));
+        let size = by.size.min((EXAMINED * share) as u32);
         let mut next = pin!(self.ids.next(ReadContext { size, store, ..by }));
-        let mut since = Instant::now();
+        let began = Instant::now();
+        let mut since = began;
         loop {
             tokio::select! {
-                next = &mut next => return next.map(Some),
+                next = &mut next => {
+                    self.slowest = self.slowest.max(began.elapsed());
+                    return match next {
+                        Ok(Some(candidates)) => Ok(Turn::Batch(candidates)),
+                        Ok(None) if by.in_flight => Ok(Turn::Wait),
+                        Ok(None) => Ok(Turn::End),
+                        // Not every server reads in this order.
+                        Err(error) if !error.is_transient() => Ok(Turn::Never),
+                        Err(error) => Err(error),
+                    };
+                }
                 // One that is slower than any so far.
                 () = sleep(LOOK.max(self.slowest)) => {}
             }
             let is_long = since.elapsed() >= patience;
-            if !is_long && !is_over(&self.ranges, by).await {
+            if !is_long && !nothing_left(&self.ranges, by).await {
                 continue;
             }
             match store.end_operations().await {
                 // It is not busy with this: the read waits for a primary, or for its reply.
                 Ok(0) if is_long => since = Instant::now(),
                 Err(error) if is_long && error.is_transient() => since = Instant::now(),
-                _ => return Ok(None),
+                _ => return Ok(Turn::Never),
             }
         }
     }
 
-    /// The share of the collection, estimated once; `None` if that failed for the moment. Where no
-    /// sample can be taken, the index is the only way.
+    /// The share of the collection, once it is known. It is estimated before the first batch, unless that is
+    /// the only one. Where no sample can be taken, the index is the only way.
     async fn share(&mut self, by: ReadContext<'_>) -> Result<Option<f64>> {
-        if self.share.is_none() {
+        let is_worth_it = self.orders.is_over(by.work) || self.has_many(by).await?;
+        if self.orders.share().is_none() && is_worth_it {
+            let began = Instant::now();
             match by.store.share(self.ids.filter().clone(), SAMPLE, SAMPLING).await {
-                Ok(share) => self.share = Some(share),
+                Ok(share) => self.orders.learn(share, began.elapsed()),
                 Err(error) if error.is_over_time() || !error.is_transient() => {
-                    self.share = Some(0.0);
+                    self.orders.learn(0.0, began.elapsed());
                 }
-                Err(error) if error.is_overload() => return Err(error),
-                Err(_) => {}
+                Err(error) => return Err(error),
             }
         }
-        Ok(self.share)
+        Ok(self.orders.share())
+    }
+
+    /// Whether they are more than one batch.
+    async fn has_many(&mut self, by: ReadContext<'_>) -> Result<bool> {
+        if self.along == 0 {
+            for range in &self.ranges {
+                self.along +=
+                    if range.has_more_than(AT_FIRST, by).await? { AT_FIRST.into() } else { 0 };
+            }
+        }
+        Ok(self.along >= u64::from(AT_FIRST.min(by.most)))
     }
 }

@@ -133,9 +133,9 @@ pub(super) struct IndexRange {
 }
 
 impl IndexRange {
-    /// Whether it has no document, a session or not.
-    pub(super) async fn is_empty(&self, by: ReadContext<'_>) -> Result<bool> {
-        Ok(by.bound(&self.range, &self.path, &self.index, 0).await?.is_none())
+    /// Whether it has more documents than this, sessions or not.
+    pub(super) async fn has_more_than(&self, few: u32, by: ReadContext<'_>) -> Result<bool> {
+        Ok(by.bound(&self.range, &self.path, &self.index, few).await?.is_some())
     }
 }
 

@@ -3,7 +3,8 @@
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::raw::RawBsonRef;
+use bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::{Client, Collection};
 use sessionctl::{Connection, Layout, Store};
 use tokio::runtime::Runtime;
@@ -11,6 +12,24 @@ use tokio::runtime::Runtime;
 use super::server::{FailPoint, shared_uri, with_option};
 use super::waiting::{LONG, becomes, milliseconds};
 use super::{Program, Run};
+
+/// Where in a document, which begins at this address, the question marks of its texts are.
+fn question_marks(document: &RawDocument, begin: usize, places: &mut Vec<usize>) {
+    for element in document {
+        match element.unwrap().1 {
+            RawBsonRef::String(text) => {
+                let begin = text.as_ptr().addr() - begin;
+                places.extend(text.match_indices('?').map(|(at, _)| begin + at));
+            }
+            RawBsonRef::Document(inner) => question_marks(inner, begin, places),
+            RawBsonRef::Array(inner) => {
+                let inner = RawDocument::from_bytes(inner.as_bytes()).unwrap();
+                question_marks(inner, begin, places);
+            }
+            _ => {}
+        }
+    }
+}
 
 /// A database of a test's own, with a blocking view of it for looking at what was done.
 pub struct Db {
@@ -85,11 +104,15 @@ impl Db {
         }
     }
 
-    /// Inserts one document after every `?` in it became a byte that is not UTF-8.
+    /// Inserts one document after every `?` in a text of it became a byte that is not UTF-8.
     pub fn insert_broken(&self, collection: &str, document: Document) {
         let command = doc! { "insert": collection, "documents": [document] };
-        let mut bytes = RawDocumentBuf::try_from(&command).unwrap().into_bytes();
-        bytes.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xFF);
+        let command = RawDocumentBuf::try_from(&command).unwrap();
+        // Not in its dates and lengths, where this byte occurs by chance.
+        let mut places = Vec::new();
+        question_marks(&command, command.as_bytes().as_ptr().addr(), &mut places);
+        let mut bytes = command.into_bytes();
+        places.into_iter().for_each(|place| bytes[place] = 0xFF);
         self.insert_bytes(bytes);
     }
 

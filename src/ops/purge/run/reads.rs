@@ -69,8 +69,11 @@ impl Purging {
     async fn try_read_some(&mut self) -> Result<Option<Candidates>> {
         let (size, in_flight) = (self.batch_size(), !self.flights.is_empty());
         let most = self.gate.load(self.jobs, size).size;
-        let most = self.source.as_ref().map_or(most, |source| source.most(most));
         let work = Work { done: self.done, busy: self.gate.busy() };
+        let most = match (&self.source, self.purge.batch_size) {
+            (Some(source), None) => source.most(most, work),
+            _ => most,
+        };
         let (store, purge, gentle) = (&self.store, &self.purge, self.gate.is_gentle());
         let by = ReadContext { store, purge, size, most, in_flight, gentle, work };
         let read = match (self.read_ahead.pop_front(), &mut self.source) {
