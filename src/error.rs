@@ -372,10 +372,15 @@ impl Error {
     /// Whether the index that a command names as a hint is gone or hidden.
     pub(crate) fn is_of_lost_index(&self) -> bool {
         match self {
-            Self::Server { code: BAD_VALUE, message, .. } => message.contains(NO_SUCH_HINT),
+            Self::Server { .. } if self.is_refused_hint() => true,
             Self::Server { code: QUERY_PLAN_KILLED, message, .. } => message.contains("index '"),
             _ => false,
         }
+    }
+
+    /// Whether a statement was not begun because the index of its hint is gone.
+    pub(crate) fn is_refused_hint(&self) -> bool {
+        matches!(self, Self::Server { code: BAD_VALUE, message, .. } if message.contains(NO_SUCH_HINT))
     }
 
     /// Whether the server refused to write one document because of its content: it would become too

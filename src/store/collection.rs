@@ -181,9 +181,10 @@ impl Store {
         self
     }
 
-    /// The same store, read from the primary: a secondary may not have what was just written.
+    /// The same store, read from the primary whatever the connection string says: a secondary may not have
+    /// what was just written.
     #[must_use]
-    pub(crate) fn on_primary(self) -> Self {
+    pub fn on_primary(self) -> Self {
         Self { from_primary: true, ..self }
     }
 

@@ -232,6 +232,25 @@ fn a_run_that_matched_nothing_leaves_a_line() {
     assert_eq!([&runs[0]["done"], &runs[1]["done"]], [0, 0]);
 }
 
+/// The replies to the updates are lost, and the last attempt fails, too.
+#[test]
+fn a_batch_whose_outcome_is_unknown_is_on_record() {
+    let db = Db::new();
+    let file = File::new();
+    db.insert("sessions", [of("asa", "0-", 3600), of("bo", "1-", 3600)]);
+    let data = doc! { "failCommands": ["update"], "closeConnection": true };
+    let failing = db.fail_commands("alwaysOn", data);
+    let expire = ["expire", "--live", "--yes", "--audit", file.name(), "-o", "json"];
+    let run = db.sessionctl(&expire).exits(1);
+    drop(failing);
+    assert_eq!(run.json()["exact"], false);
+    let batch = file.lines().into_iter().find(|line| line["event"] == "batch").unwrap();
+    assert_eq!((&batch["done"], &batch["exact"]), (&json!(0), &json!(false)), "{batch}");
+    let users =
+        batch["sessions"].as_array().unwrap().iter().map(|group| group["user"].as_str().unwrap());
+    assert_eq!(users.collect::<BTreeSet<_>>(), ["asa", "bo"].into());
+}
+
 #[test]
 fn ids_from_stdin_are_counted_and_have_a_digest() {
     let db = Db::new();

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, DateTime, Document, doc, spec::BinarySubtype};
 use serde_json::{Value, json};
+use sessionctl::archive::Reader;
 use sessionctl::query::Condition;
 use sessionctl::{Except, Key, Query, Selection, State, Users};
 
@@ -439,7 +440,7 @@ fn a_session_that_was_touched_after_it_was_ranked_is_kept() {
 /// With many users, the filter of a write names none: it repeats what was read.
 #[test]
 fn a_session_that_changed_hands_between_the_read_and_the_write_is_spared() {
-    let large = json!("x".repeat(100_000));
+    let large = json!("x".repeat(5_000_000));
     for (owner, payload) in [
         (Some("bo"), json!({ "cookie": {} })),
         (None, json!({ "cookie": {}, "userId": "bo" })),
@@ -468,6 +469,45 @@ fn a_session_that_changed_hands_between_the_read_and_the_write_is_spared() {
         purge.wait().exits(0);
         assert_eq!(db.ids("sessions"), [long_id("one")], "{owner:?}");
     }
+}
+
+/// The whole document is the payload, and an update of one field of it is a log-in.
+#[test]
+fn a_session_of_a_flat_layout_that_logs_in_between_the_read_and_the_write_lives() {
+    let db = Db::new();
+    let guest = |id: &str| doc! { "_id": id, "expires": at(600), "cookie": { "path": "/" } };
+    db.insert("sessions", ["one", "two"].map(guest));
+    let held = db.hold_deletes();
+    let purge = ["purge", "--layout", "sessionstore", "--live", "--where", "!passport", "--yes"];
+    let purge = db.command(&purge).start();
+    held.wait_for_a_delete();
+    let log_in = doc! { "$set": { "passport": { "user": 42 } } };
+    db.update("sessions", doc! { "_id": "one" }, log_in);
+    drop(held);
+    purge.wait().exits(0).prints("1 session was renewed");
+    assert_eq!(db.ids("sessions"), ["one"]);
+}
+
+/// A session of 70 KB is repeated in its delete like any other.
+#[test]
+fn a_large_session_that_is_saved_after_it_was_archived_is_archived_again() {
+    let db = Db::new();
+    let cart = |items: &str| json!({ "cookie": {}, "cart": items.repeat(70_000) }).to_string();
+    let large = with(connect_mongo("large", at(600)), doc! { "session": cart("a") });
+    db.insert("sessions", [large]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("archive.bson");
+    let held = db.hold_deletes();
+    let purge = ["purge", "--live", "--yes", "--archive", path.to_str().unwrap()];
+    let purge = db.command(&purge).start();
+    held.wait_for_a_delete();
+    db.update("sessions", doc! { "_id": "large" }, doc! { "$set": { "session": cart("b") } });
+    drop(held);
+    purge.wait().exits(0);
+    let archived: Vec<_> = Reader::open(&path).unwrap().map(Result::unwrap).collect();
+    let carts: Vec<_> = archived.iter().map(|one| one.get_str("session").unwrap()).collect();
+    assert!(carts == [cart("a"), cart("b")], "the delete took what the archive does not have");
+    assert_eq!(db.count("sessions", doc! {}), 0);
 }
 
 #[test]

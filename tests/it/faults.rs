@@ -139,6 +139,28 @@ fn whatever_a_server_answers_once_or_twice_a_purge_gets_through_and_counts_hones
     }
 }
 
+#[test]
+fn deletes_that_a_failover_rolls_back_are_not_counted_as_exact() {
+    for strategy in STRATEGIES {
+        let db = Db::new();
+        let dead_ones = sessions(25, 0);
+        db.insert("sessions", dead_ones.clone());
+        // The primary did it, and steps down before a majority has it.
+        let unconfirmed = doc! { "code": 91, "errmsg": "Replication is being shut down" };
+        let data = doc! { "failCommands": ["delete"], "writeConcernError": unconfirmed };
+        let outcome = thread::scope(|scope| {
+            let purge =
+                scope.spawn(|| purge_through(&db, strategy, doc! { "times": 3 }, data.clone()));
+            becomes("they are deleted", || dead(&db), |left| *left == 0);
+            // The next primary has them.
+            db.insert("sessions", dead_ones);
+            purge.join().unwrap()
+        });
+        assert_eq!(dead(&db), 0, "{strategy}");
+        assert!(outcome.done > 25 && !outcome.exact, "{strategy}: {}", outcome.done);
+    }
+}
+
 /// Pulls all batches; how many sessions were written, and whether the purge came to its end.
 fn carry_out(db: &Db, purging: &mut Purging) -> (u64, bool) {
     let mut done = 0;

@@ -11,7 +11,7 @@ use sessionctl::{Query, Selection, State};
 use tokio_util::sync::CancellationToken;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, at, becomes, connect_mongo};
+use crate::support::{Db, at, becomes, connect_mongo, with};
 
 const EXPIRED: u64 = 4000;
 const LIVE: u64 = 2000;
@@ -192,6 +192,32 @@ fn what_is_written_is_read_from_the_primary_wherever_reads_go() {
         done.join().unwrap()
     });
     assert_eq!(done, 1);
+}
+
+#[test]
+fn a_session_that_only_the_primary_has_is_chosen_wherever_reads_go() {
+    let set = ReplicaSet::start(2, &[("enableTestCommands", "1")]);
+    let mut db = Db::on(&set.uri());
+    db.uri = format!("{}&readPreference=secondary", db.uri);
+    let of_mallory =
+        |id| with(connect_mongo(id, at(600)), doc! { "session": r#"{"userId":"mallory"}"# });
+    let insert = |id, w| {
+        let concern = doc! { "w": w };
+        db.run(
+            doc! { "insert": "sessions", "documents": [of_mallory(id)], "writeConcern": concern },
+        );
+    };
+    insert("old", 2);
+    set.fall_behind(1);
+    insert("new", 1);
+    let expire = ["expire", "--user", "mallory", "--yes", "-o", "json"];
+    let report = std::thread::scope(|scope| {
+        let expiring = scope.spawn(|| db.sessionctl(&expire).exits(0).json());
+        becomes("both are over", || db.count("sessions", live()), |left| *left == 0);
+        set.catch_up(1);
+        expiring.join().unwrap()
+    });
+    assert_eq!(report["expired"], 2);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, Document, RawDocumentBuf, doc};
 use serde_json::json;
 use sessionctl::archive::Reader;
 
@@ -250,6 +250,35 @@ fn a_session_that_is_written_back_is_ended_again() {
     let report = comes_back(&db, &[], 0, connect_mongo("one", at(600)));
     assert_eq!(db.ids("sessions"), ["other"]);
     assert_eq!(report["reappeared"], 1, "{report}");
+}
+
+#[test]
+fn a_session_that_is_written_back_is_archived_again_before_it_is_deleted_again() {
+    let db = Db::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("archive.bson");
+    let [first, second] = [1, 2].map(|views| {
+        let session = json!({ "cookie": {}, "userId": 42, "views": views }).to_string();
+        with(connect_mongo("one", at(600)), doc! { "session": session })
+    });
+    db.insert("sessions", [first.clone()]);
+    let archive = ["--archive", path.to_str().unwrap()];
+    let report = comes_back(&db, &archive, 0, second.clone());
+    assert_eq!(db.count("sessions", doc! {}), 0);
+    let archived: Vec<_> = Reader::open(&path).unwrap().map(Result::unwrap).collect();
+    assert_eq!(archived, [first, second].map(|one| RawDocumentBuf::try_from(&one).unwrap()));
+    assert_eq!(report["archived"], 2, "{report}");
+}
+
+#[test]
+fn a_count_that_was_not_exact_does_not_become_exact_when_a_session_is_ended_again() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("one", at(600))]);
+    let data = doc! { "failCommands": ["delete"], "closeConnection": true };
+    let failing = db.fail_commands(doc! { "times": 1 }, data);
+    let report = comes_back(&db, &[], 0, connect_mongo("one", at(600)));
+    drop(failing);
+    assert_eq!((&report["reappeared"], &report["exact"]), (&json!(1), &json!(false)), "{report}");
 }
 
 #[test]

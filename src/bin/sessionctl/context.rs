@@ -315,6 +315,11 @@ impl Context {
         self.explain(&choice, purpose);
         let layouts = choice.layouts().cloned().map(|layouts| self.with_user_paths(layouts));
         let store = layouts.map(|layouts| connection.store(self.collection(), layouts));
+        let store = match purpose {
+            Purpose::Reading => store,
+            // What is changed is chosen there, too: a session that a secondary lacks would be left.
+            Purpose::Changing => store.map(Store::on_primary),
+        };
         if let Some(store) = &store {
             self.check_user_paths(&action, store).await?;
         }

@@ -12,10 +12,9 @@ use crate::model::key::{Key, compared};
 use crate::model::layout::{Layout, Layouts};
 use crate::model::payload::Payload;
 use crate::model::query::Query;
-use crate::model::raw::{DOCUMENT, Raw};
-
-/// Values up to this size, in bytes, are repeated in the write; a command holds 48 MB in all.
-const REPEATED: usize = 64 << 10;
+use crate::model::raw::Raw;
+use crate::model::selection::Selection;
+use crate::ops::unchanged::{REPEATED, unchanged};
 
 /// The conditions of one write, besides the predicate that it repeats.
 #[derive(Debug)]
@@ -153,22 +152,10 @@ pub(super) fn judged<'a>(
             keys.push(key);
         } else {
             let layout = layouts.of(document);
-            // A flat payload has no single field whose value the write could repeat.
-            let is_flat = layout.payload.path.is_none() && layout.user_needs_payload();
-            let binds = if is_flat && selection.judges_users() { Binding::Document } else { binds };
-            let mut condition = Raw::new();
-            match as_read(binds, layout, document) {
-                Some(as_read) => condition.extend(&as_read),
-                // The payload is too large to repeat, so the write repeats the user and the last
-                // touch as far as possible.
-                None if selection.judges_users() => {
-                    let of_user = user.and_then(|user| candidates_of(layout, &user));
-                    condition.extend(&of_user.unwrap_or_default());
-                    let dates = layout.touched.iter().chain(&layout.created);
-                    fields_as_read(dates.map(|date| &date.path), document, &mut condition);
-                    expiry_as_read(layout, document, &mut condition);
-                }
-                None => {}
+            let mut condition = as_read(binds, selection, layout, document);
+            if selection.judges_users() && document.as_bytes().len() > REPEATED {
+                let of_user = user.and_then(|user| candidates_of(layout, &user));
+                condition.extend(&of_user.unwrap_or_default());
             }
             if selection.judges_users() && binds != Binding::Document {
                 fields_as_read(layout.user_fields(), document, &mut condition);
@@ -239,23 +226,26 @@ fn candidates_of(layout: &Layout, user: &str) -> Option<RawDocumentBuf> {
     RawDocumentBuf::try_from(&doc! { "$and": [candidates] }).ok()
 }
 
-/// The condition that a document is unchanged since the read. `None` if it is too large: then only
-/// the `_id` and the filter protect the write.
-fn as_read(binds: Binding, layout: &Layout, document: &RawDocument) -> Option<RawDocumentBuf> {
-    if document.as_bytes().len() > REPEATED {
-        return None;
+/// The condition that what decided is unchanged since the read.
+fn as_read(binds: Binding, selection: &Selection, layout: &Layout, document: &RawDocument) -> Raw {
+    let mut condition = Raw::new();
+    if binds == Binding::Payload {
+        let Some(path) = &layout.payload.path else {
+            // All fields are the payload.
+            let of_users = selection.judges_users() && layout.user_needs_payload();
+            if of_users || !selection.query.payload.is_empty() {
+                condition.extend(&unchanged(document));
+            }
+            return condition;
+        };
+        if let Some(value) = Key::at(document, path)
+            && value.size() <= REPEATED
+            && let Payload::Value(_) = layout.payload(document)
+        {
+            condition.extend(&compared(path, &[("$eq", &value)]));
+            return condition;
+        }
     }
-    if binds == Binding::Document {
-        let (mut literal, mut equal) = (Raw::new(), Raw::new());
-        literal.document("$literal", document);
-        let root = Key::from("$$ROOT");
-        equal.array("$eq", [(root.kind(), root.value()), (DOCUMENT, literal.done().as_bytes())]);
-        let mut condition = Raw::new();
-        condition.document("$expr", &equal.done());
-        return Some(condition.done());
-    }
-    let path = layout.payload.path.as_ref()?;
-    let value = Key::at(document, path)?;
-    let Payload::Value(_) = layout.payload(document) else { return None };
-    Some(compared(path, &[("$eq", &value)]))
+    condition.extend(&unchanged(document));
+    condition
 }

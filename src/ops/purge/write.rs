@@ -96,6 +96,8 @@ struct Failed {
     error: Error,
     /// Whether its work was counted.
     counted: bool,
+    /// Whether that work is done but not confirmed by a majority, so that a failover may roll it back.
+    unconfirmed: bool,
     /// The server's errors about single statements.
     each: Vec<(usize, Error)>,
 }
@@ -121,6 +123,8 @@ impl Writer {
         let filter = raw_document(&candidates.filter)?;
         let mut left = self.work(&candidates.scope, filter.as_bytes().len());
         let mut retries = Retries::default();
+        // Whether this work was counted before and may have been rolled back.
+        let mut in_doubt = false;
         while let Some(work) = left.front() {
             if self.apart.load(Ordering::Relaxed)
                 && let Some(parts) = self.apart(work, &filter).await?
@@ -130,15 +134,19 @@ impl Writer {
                 continue;
             }
             let statements = self.statements(work, &filter)?;
-            let Failed { error, counted, each } =
-                match self.run(&statements, &mut written.done).await {
-                    Ok(()) => {
-                        self.overload.eased();
-                        left.pop_front();
-                        continue;
-                    }
-                    Err(failed) => failed,
-                };
+            let before = written.done;
+            let outcome = self.run(&statements, &mut written.done).await;
+            // It was rolled back, and counted twice.
+            written.exact &= !in_doubt || written.done == before;
+            let Failed { error, counted, unconfirmed, each } = match outcome {
+                Ok(()) => {
+                    self.overload.eased();
+                    left.pop_front();
+                    in_doubt = false;
+                    continue;
+                }
+                Err(failed) => failed,
+            };
             if each.is_empty() && error.is_unconfirmed() && self.majority_within.is_some() {
                 written.unconfirmed = Some(error);
                 left.pop_front();
@@ -159,12 +167,20 @@ impl Writer {
                     .filter_map(|(at, error)| Some((work.key_of(at / statements)?.clone(), error)));
                 written.refused.extend(refused);
                 left.pop_front();
+                in_doubt = false;
                 continue;
             }
+            in_doubt |= unconfirmed;
             // The command may have been carried out, completely or in part. A retry is safe,
-            // because it repeats the predicate.
-            written.exact &= counted || error.is_refusal();
-            self.wait_out(&mut retries, error).await?;
+            // because it repeats the predicate. Of a statement for many that was ended on its way, the
+            // server counts nothing.
+            let is_partly_counted =
+                is_of_many(work) && !each.is_empty() && !error.is_refused_hint();
+            let is_counted = counted && !is_partly_counted;
+            written.exact &= is_counted || error.is_refusal() && !unconfirmed;
+            let waited = self.wait_out(&mut retries, error).await;
+            written.exact &= !in_doubt || waited.is_ok();
+            waited?;
         }
         Ok(())
     }
@@ -236,10 +252,15 @@ impl Writer {
         }
         command.append(cstr!("writeConcern"), concern);
         let reply = self.store.reply(name, command).await;
-        let reply = reply.map_err(|error| Failed { error, counted: false, each: Vec::new() })?;
+        let unknown =
+            |error| Failed { error, counted: false, unconfirmed: false, each: Vec::new() };
+        let reply = reply.map_err(unknown)?;
         *done += affected(&reply.document, count);
-        let each = || write_errors(&reply.document);
-        reply.refusal.map_or(Ok(()), |error| Err(Failed { error, counted: true, each: each() }))
+        let Some(error) = reply.refusal else { return Ok(()) };
+        let [unconfirmed, failed] =
+            ["writeConcernError", "writeErrors"].map(|errors| reply.document.contains_key(errors));
+        let counted = !(unconfirmed && failed);
+        Err(Failed { error, counted, unconfirmed, each: write_errors(&reply.document) })
     }
 
     /// Splits the work into commands that are not too large.

@@ -20,7 +20,12 @@ impl Purging {
         &mut self,
         mut candidates: Candidates,
     ) -> Result<(Candidates, Vec<Key>)> {
-        let Some(mut archive) = self.archive.take() else { return Ok((candidates, Vec::new())) };
+        let Some(mut archive) = self.archive.take() else {
+            return match self.purge.archive {
+                true => Err(Error::Unsupported("the purge has no archive to write to".into())),
+                false => Ok((candidates, Vec::new())),
+            };
+        };
         let documents = std::mem::take(&mut candidates.documents);
         let writing = tokio::task::spawn_blocking(move || {
             let batch: Vec<&RawDocument> = documents.iter().map(|document| &**document).collect();
@@ -108,6 +113,7 @@ impl Purging {
         if let Some(error) = error {
             self.fail(error);
         }
-        (!failed || done > 0).then_some(batch)
+        // A batch whose outcome is unknown is one, too: what it may have ended is on record.
+        (!failed || done > 0 || !exact).then_some(batch)
     }
 }

@@ -102,15 +102,10 @@ pub struct Ran {
 
 impl Batches<'_> {
     /// Runs the batches of `purge`, and adds them to the report.
-    pub async fn run(
-        &mut self,
-        purge: Purge,
-        archive: Option<Archive>,
-        _: &Confirmed,
-    ) -> sessionctl::Result<Ran> {
+    pub async fn run(&mut self, purge: Purge, _: &Confirmed) -> sessionctl::Result<Ran> {
         let started = Instant::now();
         let Self { store, means, report, began, keeps_ids } = self;
-        let Means { signals, quiet, verbose, deadline, control, .. } = means;
+        let Means { signals, quiet, verbose, deadline, control, archive, .. } = means;
         let progress = Progress::new(report.verb.progress, report.matched, *quiet);
         let _beside = control.beside(&progress);
         let note = |label: &str, text: &str| {
@@ -124,7 +119,7 @@ impl Batches<'_> {
         let _timer = remaining.map(|time| Timer::start(time, &stop));
         let purging = store.purge(purge.clone(), stop.clone())?;
         let mut purging = purging.controlled_by(control.pace());
-        if let Some(archive) = archive {
+        if let Some(archive) = archive.take() {
             purging = purging.archive_to(archive);
         }
         let (mut ids, mut unwritten) = (Vec::new(), None);
@@ -183,10 +178,13 @@ impl Batches<'_> {
         report.took += started.elapsed();
         report.throttled += purging.throttled();
         report.latency = purging.latency().or(report.latency);
-        report.exact = Some(purging.is_exact());
+        report.exact = Some(report.exact != Some(false) && purging.is_exact());
         report.may_count_twice |= purging.may_count_twice();
         report.done = Some(report.done.unwrap_or(0));
         let left_alone = report.kept + report.refused;
+        let (is_exact, is_finished) = (purging.is_exact(), purging.is_finished());
+        // What comes back is archived, too.
+        *archive = purging.into_archive();
         if let Err(error) = outcome {
             report.stopped = Some("error");
             return Err(error);
@@ -196,11 +194,11 @@ impl Batches<'_> {
             report.left = left(store, &purge, report, left_alone).await;
             return Ok(Ran { stopped: None, ids, unwritten });
         }
-        let is_finished = purging.is_finished() && signals.received().is_none();
+        let is_finished = is_finished && signals.received().is_none();
         let stopped = signals.stopped().unwrap_or(("run-time", Exit::WorkLeft));
         let stopped = (!is_finished).then_some(stopped);
         let is_known = reads_all && report.renewed.is_some();
-        if stopped.is_none() && purging.is_exact() && !is_known {
+        if stopped.is_none() && is_exact && !is_known {
             report.renewed = renewed(report, left_alone);
         }
         report.stopped = stopped.as_ref().map(|(why, _)| *why);

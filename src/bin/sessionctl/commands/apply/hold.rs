@@ -125,7 +125,7 @@ impl Hold {
         confirmed: &Confirmed,
     ) -> Result<Option<Exit>, Failure> {
         let before = batches.report.done.unwrap_or(0);
-        let ran = batches.run(purge, None, confirmed).await;
+        let ran = batches.run(purge, confirmed).await;
         let Report { held, done, .. } = &mut batches.report;
         *held = Some(held.unwrap_or(0) + done.unwrap_or(0).saturating_sub(before));
         match ran {

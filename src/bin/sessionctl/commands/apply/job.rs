@@ -52,12 +52,11 @@ impl Job {
     /// If the audit file cannot be written. Then nothing was changed.
     pub async fn apply(
         self,
-        mut means: Means<'_>,
+        means: Means<'_>,
         verify: &VerifyArgs,
         confirmed: &Confirmed,
     ) -> Result<Applied, Failure> {
         let run = run_id();
-        let archive = means.archive.take();
         // Without an audit record, nothing is done: an unrecorded log-out is worse than a command
         // that fails.
         let audit = means.audit;
@@ -72,7 +71,7 @@ impl Job {
         let mut batches = Batches { store, means, report, began: &began, keeps_ids };
         let ran = match hold {
             Ok(hold) => {
-                let ran = batches.run(purge.clone(), archive, confirmed).await.doing(&action);
+                let ran = batches.run(purge.clone(), confirmed).await.doing(&action);
                 ran.map(|ran| (ran, hold))
             }
             Err(failure) => Err(failure),

@@ -89,7 +89,7 @@ impl VerifyArgs {
                 ));
             }
             purge.selection.keys = Some(keys);
-            let ran = batches.run(purge.clone(), None, confirmed).await.doing(action)?;
+            let ran = batches.run(purge.clone(), confirmed).await.doing(action)?;
             if let Some(failure) = ran.unwritten {
                 return Err(failure);
             }
