@@ -452,8 +452,8 @@ pub(crate) const AUTHENTICATION_FAILED: i32 = 18;
 /// anything. A primary that steps down during a write returns `PrimarySteppedDown` (189) or 11602.
 const REFUSALS: [i32; 2] = [10107, 13435];
 
-/// `InvalidBSON`, and the error for a command without `$db`: the command was damaged on its way, since
-/// the driver sends no such one. The server has not even begun with it.
+/// `InvalidBSON`, and the error for a command without `$db`: the command was damaged on its way,
+/// because the driver never sends such a command. The server has not started it.
 const DAMAGED: [i32; 2] = [22, 40571];
 
 /// `MaxTimeMSExpired`, `WriteConcernTimeout`, `ExceededTimeLimit`, `IngressRequestRateLimitExceeded`

@@ -125,7 +125,7 @@ impl SessionStore for Store {
         Ok(session_key)
     }
 
-    /// Renews the session, unless it is over. With
+    /// Renews the session, unless it has expired. With
     /// [`touch_after`](crate::StoreBuilder::touch_after), it skips one that was written recently.
     ///
     /// # Errors

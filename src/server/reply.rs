@@ -36,8 +36,8 @@ pub(crate) fn refusal(reply: &Document) -> Option<Error> {
     Some(error_of(error))
 }
 
-/// The server's errors about single statements of a write, by index. `None` if the reply contains
-/// other errors, too.
+/// The server's errors about single statements of a write, by index. Empty if the reply also has
+/// a write concern error.
 pub(crate) fn write_errors(reply: &Document) -> Vec<(usize, Error)> {
     let errors = reply.get_array("writeErrors").ok();
     let errors = errors.filter(|_| !reply.contains_key("writeConcernError")).into_iter().flatten();

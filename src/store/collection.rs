@@ -60,7 +60,7 @@ type Following = dyn Fn(Store, String) -> BoxFuture<'static, Result<()>> + Send 
 /// How many sessions are remembered.
 const MOST_FOLLOWED: usize = 100_000;
 
-/// What follows the first write by which a session has a user: it gets the store and the user. Later writes
+/// A hook that runs after the first write that gives a session a user: it gets the store and the user. Later writes
 /// of the session are no log-in, and some frameworks write one at each request.
 #[derive(Clone)]
 pub(crate) struct AfterWrite {
@@ -203,7 +203,7 @@ impl Store {
         &self.comment
     }
 
-    /// Ends what the server is doing with the comment of this store; how many operations that were.
+    /// Ends what the server is doing with the comment of this store. Returns the number of operations.
     ///
     /// # Errors
     /// If the server refuses to list them, or cannot be reached.

@@ -35,14 +35,14 @@ pub(crate) const MAJORITY_WITHIN: u32 = 5;
 /// The result of a find whose reply includes the server's clock.
 enum Sent {
     Live(RawDocumentBuf, DateTime),
-    /// There is no such session, or it is over.
+    /// There is no such session, or it has expired.
     Nothing,
     /// The server omitted the clock.
     WithoutClock,
 }
 
 impl Store {
-    /// The payload of the session `id`, or `None` if it does not exist, is over, or has an expiry
+    /// The payload of the session `id`, or `None` if it does not exist, has expired, or has an expiry
     /// that the store cannot read. One round trip, with the index on the id: the reply contains the
     /// server's clock, which alone decides.
     ///
@@ -59,7 +59,7 @@ impl Store {
         self.read_live(id, false, payload).await
     }
 
-    /// What `read` makes of the whole session `id` and the server's clock, if it is not over.
+    /// What `read` makes of the whole session `id` and the server's clock, if it has not expired.
     pub(crate) async fn read_live<T>(
         &self,
         id: &str,
@@ -73,7 +73,7 @@ impl Store {
         self.observed("get", reading).await
     }
 
-    /// The session `id` or `part` of it, which includes the fields of the expiry, if it is not over,
+    /// The session `id` or `part` of it, which includes the fields of the expiry, if it has not expired,
     /// and the server's clock. Uses the read preference of the connection string, unless it must be
     /// the primary.
     pub(super) async fn find_of_live(
@@ -243,16 +243,16 @@ impl Store {
         self.find_of_live(id, Some(self.layout().expiry_fields()), true).await
     }
 
-    /// Gives the session `id` a new expiry, and returns whether it is not over. A session that
-    /// [`Store::get`] does not return, because it is gone, over or malformed, is not changed: the
-    /// update contains the condition that the session is not over, and never inserts.
+    /// Gives the session `id` a new expiry. Returns `false`, and changes nothing, for a session that
+    /// [`Store::get`] does not return because it is gone, expired or malformed: the update contains the
+    /// condition that the session has not expired, and never inserts.
     ///
     /// With [`Store::touch_after`], the session is read first, and not changed if it was written
     /// recently. This follows from the difference between its expiry and the new one, both by the
     /// server's clock.
     ///
     /// One round trip. There is a second one if the session is read first and then written, or if
-    /// nothing changed, to distinguish a session that is over from one that already had this
+    /// nothing changed, to distinguish an expired session from one that already had this
     /// expiry.
     ///
     /// The payload does not change. In the layout of tower-sessions, it repeats the expiry from the
@@ -304,7 +304,7 @@ impl Store {
     }
 
     /// The same store, whose `save` of tower-sessions and `update` of actix-session write only
-    /// sessions that are not over at the time of the write. See
+    /// sessions that have not expired at the time of the write. See
     /// [`StoreBuilder::save_only_live`](crate::StoreBuilder::save_only_live).
     #[must_use]
     pub fn save_only_live(mut self, only_live: bool) -> Self {
@@ -396,7 +396,7 @@ impl Store {
         Ok(affected(&self.run("delete", command).await?, "n"))
     }
 
-    /// All sessions that are not over, with their ids.
+    /// All sessions that have not expired, with their ids.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached, or if a payload does not decode into `T`.
@@ -419,7 +419,7 @@ impl Store {
         Ok(all)
     }
 
-    /// The number of sessions that are not over.
+    /// The number of sessions that have not expired.
     ///
     /// # Errors
     /// If the server refuses the command or cannot be reached.

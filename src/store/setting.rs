@@ -29,7 +29,7 @@ const NO_DOCUMENT: i32 = 40228;
 pub(crate) enum Mode {
     /// The session, new or not.
     Any,
-    /// An existing one, even if it is over.
+    /// An existing one, even if it has expired.
     #[cfg_attr(
         not(any(
             feature = "actix-session",
@@ -39,9 +39,9 @@ pub(crate) enum Mode {
         expect(dead_code, reason = "only their stores save like this")
     )]
     Existing,
-    /// One that is not over.
+    /// One that has not expired.
     Live,
-    /// One that is not over, and whose payload is still this one.
+    /// One that has not expired, and whose payload is still this one.
     Unchanged(Version),
     /// A new one.
     New,
@@ -94,7 +94,7 @@ impl Store {
         self.put(whole(id, payload, expiry)?, Mode::Any).await.map(drop)
     }
 
-    /// Writes the session `id` only if it exists and is not over; returns `false` otherwise. A
+    /// Writes the session `id` only if it exists and has not expired; returns `false` otherwise. A
     /// session that was destroyed or expired in the meantime stays so: a request in flight cannot
     /// log a user in again.
     ///
@@ -243,19 +243,19 @@ impl Store {
         all(vec![query, lives])
     }
 
-    /// Whether the session was not over when the update ran.
+    /// Whether the session had not expired when the update ran.
     pub(super) async fn lived(&self, id: &str, done: Put) -> Result<bool> {
         match (done.matched, done.modified) {
             (false, _) => Ok(false),
             // The query had the condition.
             _ if !self.has_clock() => Ok(true),
-            // It was over, or already had these values.
+            // It had expired, or already had these values.
             (_, false) => Ok(self.find_expiry(id).await?.is_some()),
             _ => Ok(true),
         }
     }
 
-    /// Writes the session `id` only if no session has that id, not even one that is over; otherwise
+    /// Writes the session `id` only if no session has that id, not even an expired one; otherwise
     /// changes nothing and returns `false`.
     ///
     /// For layouts whose id is not `_id`, this requires the unique index on the id, which

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bson::RawDocument;
 use futures_util::StreamExt as _;
@@ -143,7 +143,7 @@ impl Copying {
         self
     }
 
-    /// Through which the pace changes while it runs.
+    /// The handle that changes the pace while it runs.
     pub fn control(&self) -> PaceControl {
         self.gate.control().clone()
     }
@@ -278,15 +278,7 @@ impl Copying {
         if self.gate.is_worth_telling(cause) {
             return Some(Step::Paused(cause));
         }
-        let (cancel, began) = (self.cancel.clone(), Instant::now());
-        let beside = !self.flights.is_empty();
-        let sleep = self.gate.sleep(wait);
-        let landed = tokio::select! {
-            written = self.flights.next(), if !self.flights.is_empty() => written,
-            () = sleep => None,
-            () = cancel.cancelled() => None,
-        };
-        self.gate.waited(cause, began.elapsed(), beside);
+        let landed = self.gate.wait_beside(&mut self.flights, wait, cause).await;
         Some(Step::Batch(self.landed(landed?.ok())))
     }
 

@@ -27,7 +27,7 @@ use crate::server::backoff::Retries;
 use crate::server::reply::documents;
 use crate::store::{Identity, Store};
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) copied: u64,

@@ -46,7 +46,22 @@ impl Store {
         self.count_and_judge(purge, looked_at).await.map(|counted| counted.selected)
     }
 
-    /// The same, with more facts about the candidates.
+    /// Counts the sessions of a selection, whatever is to be done with them.
+    ///
+    /// # Errors
+    /// As for [`Store::purge`].
+    pub async fn count_selection(
+        &self,
+        selection: &Selection,
+        looked_at: impl FnMut(u64),
+    ) -> Result<u64> {
+        let mut purge = Purge::new(selection.clone(), Action::Delete);
+        // Without the condition that spares credentials of programs.
+        purge.selection = selection.clone();
+        self.count_selected(&purge, looked_at).await
+    }
+
+    /// Counts like [`Store::count_selected`], with more facts about the candidates.
     ///
     /// # Errors
     /// As for [`Store::purge`].

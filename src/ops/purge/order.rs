@@ -9,26 +9,27 @@
 //!
 //! Where many sessions match, the stored order comes first: it is about as fast where the collection fits
 //! into the cache, and with a cache of its size already took 12 s where the expiry took 42 s. A gentle
-//! purge, which is steered by what other clients feel, keeps it even if it is no faster: a page that is changed again and again is written again and
-//! again, and the threads that do so compete with reads. For 800,000 of a million sessions that fit into
-//! the cache, mongod 6.0.5 spent 3.7 s on that along the expiry, and 1.5 s in the stored order; 99 of 100
-//! reads took at most 14 ms and 5.5 ms (batches of 500, two cores).
+//! purge, which is steered by what other clients feel, keeps it even if it is no faster: along the index, a
+//! page that is changed again and again is written again and again, and the threads that do so compete with
+//! reads. For 800,000 of a million sessions that fit into the cache, mongod 6.0.5 spent 3.7 s on that along
+//! the expiry, and 1.5 s in the stored order; 99 of 100 reads took at most 14 ms and 5.5 ms (batches of 500,
+//! two cores).
 
 use std::time::Duration;
 
 /// How many times as fast the other order must be. Changing over is not free: batches in flight are
 /// finished first.
 const MARGIN: f64 = 1.25;
-/// How long the first order works before the other is tried, and how long the better one works then,
-/// as multiples of a trial. After each trial that was in vain, it works twice as long as before: where a
-/// collection is larger than the cache, a second along the index changes pages that are changed again later.
+/// How long an order is used before the other one is tried, in trial lengths: the first time, later, and at
+/// most. Each trial in vain doubles it: where a collection is larger than the cache, a second along the index
+/// changes pages that are changed again later.
 const FIRST: u32 = 2;
 const LONG: u32 = 30;
 const LONGEST: u32 = 600;
 /// From this share of the collection on, the stored order comes first. A delete takes longer than reading the
 /// seven documents beside the session then (mongod 6.0.5: 0.8 us each, all in the cache).
 const LARGE_SHARE: f64 = 0.125;
-/// How many times as expensive as before a gentle purge finds the stored order before it tries the index:
+/// A gentle purge tries the index once a session in storage order costs this many times as much as before:
 /// that trial disturbs others.
 const WORSE: f64 = 2.0;
 /// How long one read in the stored order may take at least, and as a multiple of the slowest so far. A slower
@@ -41,9 +42,9 @@ const SCANNING: Duration = Duration::from_secs(60);
 /// In which order the sessions are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// That of an index: the one on the expiry, that on `_id`, or the one that the server chooses.
+    /// Along an index: on the expiry, on `_id`, or the one that the server chooses.
     Index,
-    /// That in which the server stores the documents.
+    /// In storage order (`$natural`).
     Stored,
 }
 

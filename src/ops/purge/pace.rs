@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
@@ -89,7 +91,7 @@ impl Gate {
     }
 
     /// Sleeps this long, or until the control changes what [`Gate::delay`] found.
-    pub(in crate::ops) fn sleep(&self, wait: Duration) -> impl Future<Output = ()> + use<> {
+    fn sleep(&self, wait: Duration) -> impl Future<Output = ()> + use<> {
         self.changes.clone().sleep(wait.min(LONG_WAIT))
     }
 
@@ -199,8 +201,25 @@ impl Gate {
         Ok(())
     }
 
+    /// Waits this long, or until the token is cancelled or a batch in flight is done, which is returned.
+    pub(in crate::ops) async fn wait_beside<F: Future>(
+        &mut self,
+        flights: &mut FuturesUnordered<F>,
+        wait: Duration,
+        cause: Cause,
+    ) -> Option<F::Output> {
+        let (began, beside) = (Instant::now(), !flights.is_empty());
+        let landed = tokio::select! {
+            landed = flights.next(), if beside => landed,
+            () = self.sleep(wait) => None,
+            () = self.cancel.cancelled() => None,
+        };
+        self.waited(cause, began.elapsed(), beside);
+        landed
+    }
+
     /// Records a wait, and whether it was `beside` a batch in flight.
-    pub(in crate::ops) fn waited(&mut self, cause: Cause, time: Duration, beside: bool) {
+    fn waited(&mut self, cause: Cause, time: Duration, beside: bool) {
         // That batch is the work of the time: the wait for the sake of others cost nothing.
         if !(beside && cause == Cause::Latency) {
             self.throttled.add(cause, time);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bson::{Bson, DateTime, Document};
 use futures_util::StreamExt as _;
@@ -186,7 +186,7 @@ impl Purging {
         self.unconfirmed.take()
     }
 
-    /// Through which the pace changes while it runs.
+    /// The handle that changes the pace while it runs.
     pub fn control(&self) -> PaceControl {
         self.gate.control().clone()
     }
@@ -352,15 +352,7 @@ impl Purging {
         if self.gate.is_worth_telling(cause) {
             return Some(Step::Paused(cause));
         }
-        let (began, beside) = (Instant::now(), !self.flights.is_empty());
-        let cancel = self.cancel.clone();
-        let sleep = self.gate.sleep(wait);
-        let landed = tokio::select! {
-            flight = self.flights.next(), if !self.flights.is_empty() => flight,
-            () = sleep => None,
-            () = cancel.cancelled() => None,
-        };
-        self.gate.waited(cause, began.elapsed(), beside);
+        let landed = self.gate.wait_beside(&mut self.flights, wait, cause).await;
         self.landed(landed?).await.map(Step::Batch)
     }
 }

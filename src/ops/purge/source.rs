@@ -81,7 +81,7 @@ const AT_FIRST: u32 = 1000;
 const SHORT: Duration = Duration::from_millis(100);
 /// Below this share of the collection the stored order is not tried: it reads everything.
 const LEAST_SHARE: f64 = 0.01;
-/// How often the index is asked, while a read in the stored order takes long, whether anything is left.
+/// How often the index is checked for remaining sessions during a slow read in storage order.
 const LOOK: Duration = Duration::from_millis(100);
 /// About how many documents the server examines for one batch in the stored order.
 const EXAMINED: f64 = 50_000.0;
@@ -191,7 +191,7 @@ struct Stored {
     /// The store, with a comment that only these reads have.
     store: Option<Store>,
     orders: Orders,
-    /// At least so many they are, as far as it is known along the index.
+    /// How many of them are known so far.
     along: u64,
     /// How long the slowest read took.
     slowest: Duration,
@@ -207,7 +207,7 @@ enum Turn {
     Index,
     /// Nothing more: every stored document was read.
     End,
-    /// The stored order is no way.
+    /// Storage order is unusable here.
     Never,
 }
 
@@ -232,8 +232,8 @@ impl Stored {
         }
     }
 
-    /// The next batch in the stored order; or its end; or never, if the search was stopped at the server,
-    /// because it took too long or because the index has no sessions left.
+    /// The next batch in storage order, if there is one. A search that takes too long, or for which the index
+    /// has no sessions left, is ended at the server.
     async fn read(&mut self, by: ReadContext<'_>, is_indexed: bool, share: f64) -> Result<Turn> {
         let patience = self.orders.patience(is_indexed, self.slowest);
         let store = self.store.get_or_insert_with(|| {
@@ -290,7 +290,7 @@ impl Stored {
         Ok(self.orders.share())
     }
 
-    /// Whether they are more than one batch.
+    /// Whether they are known to fill more than one batch.
     async fn has_many(&mut self, by: ReadContext<'_>) -> Result<bool> {
         if self.along == 0 {
             for range in &self.ranges {

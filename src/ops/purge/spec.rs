@@ -55,7 +55,7 @@ pub struct Purge {
     pub jobs: Option<u32>,
     /// The throttling.
     pub pace: Pace,
-    /// How long the other order is tried; see [`Order`](super::Order).
+    /// How long a long purge tries the other [`Order`](super::Order) before it keeps the faster one.
     pub trial: Duration,
     /// Whether the documents are archived, so that they must be read.
     pub archive: bool,

@@ -6,7 +6,7 @@ use bson::DateTime;
 use serde_json::{Value, json};
 use sessionctl::archive::Archive;
 use sessionctl::copy::{Converter, Copied, Copy, Copying};
-use sessionctl::purge::{Action, MaxLatency, Purge};
+use sessionctl::purge::MaxLatency;
 use sessionctl::{Error, Query, Selection, State, Store};
 
 use super::apply::{ArchiveArgs, ThrottleArgs};
@@ -283,11 +283,8 @@ async fn count(
     source: &Store,
     selection: &Selection,
 ) -> sessionctl::Result<u64> {
-    let mut purge = Purge::new(selection.clone(), Action::Delete);
-    // Credentials of programs are copied, too.
-    purge.selection = selection.clone();
     let progress = Progress::new("sessions examined", None, context.global.quiet);
-    source.count_selected(&purge, |sessions| progress.advance(sessions)).await
+    source.count_selection(selection, |sessions| progress.advance(sessions)).await
 }
 
 /// How many of the selected sessions have expired, unless the selection says it already, or the payloads
@@ -297,9 +294,8 @@ async fn count_expired(source: &Store, selection: &Selection) -> sessionctl::Res
         return Ok(None);
     }
     let query = Query { state: Some(State::Expired), ..selection.query.clone() };
-    let mut purge = Purge::new(selection.clone(), Action::Delete);
-    purge.selection = Selection { query, ..selection.clone() };
-    source.count_selected(&purge, |_| {}).await.map(Some)
+    let expired = Selection { query, ..selection.clone() };
+    source.count_selection(&expired, |_| {}).await.map(Some)
 }
 
 /// The source has no sessions, and so no layout.

@@ -153,7 +153,7 @@ fn named(ids: &[String]) -> Option<String> {
     }
 }
 
-/// `of user 42`, `of users 42 and 43`, `of the users in leaked.txt`.
+/// `of user 42`, `of users 42, 43`, `of the users in leaked.txt`.
 fn of_users(typed: &[String], list: Option<&Path>) -> Option<String> {
     let list = list.map(|list| match listed::name(list).as_str() {
         "stdin" => "the users from stdin".to_owned(),

@@ -21,10 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest time between two looks at whether that time is over.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What keeps it waiting.
+/// Why the copy waits.
 #[derive(Debug)]
 pub(super) enum Waits {
-    /// Another copy has it, and this is what it is.
+    /// Another copy holds the lease; this names it.
     Taken(String),
     /// The server is unreachable. The next attempt follows after this pause.
     Away(Error, Duration),

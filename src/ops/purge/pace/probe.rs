@@ -55,9 +55,9 @@ const MOST_FAILURES: u32 = 3;
 pub struct Latency {
     /// Nine of ten reads were as fast as this while nothing was written.
     pub baseline: Option<Duration>,
-    /// How long a read may take, as it was last.
+    /// The current goal for reads.
     pub goal: Option<Duration>,
-    /// How long it was to take at most, with [`MaxLatency::Within`].
+    /// The limit of [`MaxLatency::Within`], if that is the pace.
     pub asked: Option<Duration>,
     /// The median of the reads beside the work, and what 99 of 100 did not exceed; `None` if there were
     /// none.

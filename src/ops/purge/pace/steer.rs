@@ -49,7 +49,8 @@ const LOWEST: f64 = 0.0005;
 /// wait as long for the journal.
 const SMALL: Duration = millis(50);
 const SIZES: [f64; 2] = [100.0, 2000.0];
-/// The longest rest, as a multiple of what the batch took: a tenth of the time is worked at least. An undo in
+/// The longest rest, as a multiple of what the batch took: at least a tenth of the time is spent
+/// working. An undo in
 /// batches of 50 took minutes for 5,000 sessions without this, on a server that was slow by itself.
 const LONGEST_REST: f64 = 9.0;
 /// The fixed cost of a batch, in sessions that could be written in the same time.
@@ -58,8 +59,8 @@ const OVERHEAD: f64 = 100.0;
 const PARALLEL: f64 = 0.43;
 /// The share of a new baseline that counts if it is higher, and if it is lower.
 const NEW: [f64; 2] = [0.3, 0.7];
-/// By how much the baseline grows at most: a server that is slow for a moment is left alone, and one that
-/// has become slow is believed slowly. At a low level it is believed sooner, since it is slow by itself.
+/// By how much the baseline grows at most: a server that is slow for a moment does not count, and
+/// one that stays slow raises it only gradually; faster at a low level, where the purge cannot be the cause.
 const GROWTH: [f64; 2] = [0.1, 0.5];
 const LOW: f64 = 0.05;
 

@@ -19,7 +19,7 @@ pub struct Pace {
 /// How long the reads of other clients may take while a command writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MaxLatency {
-    /// As long as it happens to be: full speed.
+    /// No limit: full speed.
     #[default]
     Off,
     /// Half as long again as without the command, or 2 ms longer, whichever is more.

@@ -58,7 +58,7 @@ pub struct Means<'a> {
     pub archive: Option<Archive>,
     /// The end of `--run-time`, for all rounds together.
     pub deadline: Option<Instant>,
-    /// How long sessions that come back are ended, too.
+    /// How long to keep ending sessions that are created or written back.
     pub hold: Option<Duration>,
 }
 

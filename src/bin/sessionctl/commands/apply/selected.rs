@@ -120,8 +120,7 @@ async fn prepare(
         let mut live = 0;
         for state in [State::Live, State::Endless] {
             let of = Selection { query: Query::state(state), ..selection.clone() };
-            let of = Purge::new(of, Action::Delete);
-            live += job.store.count_selected(&of, |_| {}).await.doing(&job.action)?;
+            live += job.store.count_selection(&of, |_| {}).await.doing(&job.action)?;
         }
         job.report.live = Some(live);
     }
