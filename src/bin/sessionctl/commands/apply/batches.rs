@@ -1,11 +1,11 @@
 //! The loop over the batches of a purge: it shows progress, reports what it waits for, and stops
 //! between two batches.
 
-use std::mem::discriminant;
+use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, Instant};
 
 use sessionctl::archive::Archive;
-use sessionctl::purge::{Cause, Purge, Step};
+use sessionctl::purge::{Cause, Purge, Purging, Step};
 use sessionctl::{Key, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -125,21 +125,16 @@ impl Batches<'_> {
         let (mut ids, mut unwritten) = (Vec::new(), None);
         // A hold and `--verify` come to the same sessions again: each is counted once.
         let refused_before = std::mem::take(&mut report.refused);
-        let (mut warned, mut paused, mut is_stored) = (None, None, false);
-        let (mut out_of_reach_said, mut reads_all) = (false, true);
+        let (mut said, mut reads_all) = (Said::default(), true);
         let outcome = loop {
             match purging.next().await {
                 Ok(None) => break Ok(()),
                 Ok(Some(Step::Paused(
                     Cause::Rate | Cause::Rest | Cause::Latency | Cause::Paused,
                 ))) => {}
-                Ok(Some(Step::Paused(cause))) => {
-                    if paused.replace(discriminant(&cause)) != Some(discriminant(&cause)) {
-                        note("note", &pause(cause));
-                    }
-                }
+                Ok(Some(Step::Paused(cause))) => said.paused(cause, &note),
                 Ok(Some(Step::Batch(batch))) => {
-                    paused = None;
+                    said.paused = None;
                     reads_all &= batch.spared.is_some();
                     report.add(&batch);
                     progress.advance(batch.done);
@@ -155,24 +150,10 @@ impl Batches<'_> {
                 }
                 Err(error) => break Err(error),
             }
-            if !out_of_reach_said && let Some(text) = out_of_reach(purging.latency().as_ref()) {
-                out_of_reach_said = true;
-                note("warning", &text);
-            }
-            let prefers_stored = purging.prefers_stored();
-            if *verbose && std::mem::replace(&mut is_stored, prefers_stored) != prefers_stored {
-                note("note", &order(prefers_stored, purging.walks()));
-            }
-            let how = (purging.lost_index(), purging.walks());
-            if how != (false, false) && warned != Some(how) {
-                warned = Some(how);
-                note("warning", &walk(how));
-            }
+            said.course(&purging, *verbose, &note);
         };
         // It may have been found out after the last batch.
-        if !out_of_reach_said {
-            out_of_reach(purging.latency().as_ref()).iter().for_each(|text| note("warning", text));
-        }
+        said.course(&purging, *verbose, &note);
         progress.finish();
         report.refused = report.refused.max(refused_before);
         report.took += started.elapsed();
@@ -206,6 +187,41 @@ impl Batches<'_> {
             report.left = left(store, &purge, report, left_alone).await;
         }
         Ok(Ran { stopped: stopped.map(|(_, exit)| exit), ids, unwritten })
+    }
+}
+
+/// What was said about a purge, so that nothing is said twice.
+#[derive(Default)]
+struct Said {
+    paused: Option<Discriminant<Cause>>,
+    /// Whether it lost its index, and walks.
+    how: (bool, bool),
+    is_stored: bool,
+    out_of_reach: bool,
+}
+
+impl Said {
+    fn paused(&mut self, cause: Cause, note: &impl Fn(&str, &str)) {
+        if self.paused.replace(discriminant(&cause)) != Some(discriminant(&cause)) {
+            note("note", &pause(cause));
+        }
+    }
+
+    /// Says in which order the sessions are found, and what is in the way of the goal for reads.
+    fn course(&mut self, purging: &Purging, verbose: bool, note: &impl Fn(&str, &str)) {
+        let out_of_reach = out_of_reach(purging.latency().as_ref()).filter(|_| !self.out_of_reach);
+        if let Some(text) = out_of_reach {
+            self.out_of_reach = true;
+            note("warning", &text);
+        }
+        let is_stored = purging.prefers_stored();
+        if verbose && std::mem::replace(&mut self.is_stored, is_stored) != is_stored {
+            note("note", &order(is_stored, purging.walks()));
+        }
+        let how = (purging.lost_index(), purging.walks());
+        if how != (false, false) && std::mem::replace(&mut self.how, how) != how {
+            note("warning", &walk(how));
+        }
     }
 }
 
