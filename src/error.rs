@@ -480,8 +480,9 @@ const QUERY_PLAN_KILLED: i32 = 175;
 const NO_SUCH_HINT: &str = "hint provided does not correspond to an existing index";
 
 /// `TypeMismatch`, `PathNotViable`, `DocumentValidationFailure`, `BSONObjectTooLarge` in its three
-/// forms, `KeyTooLong` and `DuplicateKey`.
-const OF_DOCUMENTS: [i32; 8] = [14, 28, 121, 10334, 17419, 17420, 17280, 11000];
+/// forms, `KeyTooLong`, `DuplicateKey`, `CannotIndexParallelArrays`, and the errors of `2dsphere` and
+/// hashed indexes about values that they cannot index.
+const OF_DOCUMENTS: [i32; 11] = [14, 28, 121, 10334, 17419, 17420, 17280, 11000, 171, 16755, 16766];
 
 fn is_transient(error: &mongodb::error::Error) -> bool {
     match error.kind.as_ref() {

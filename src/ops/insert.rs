@@ -13,7 +13,7 @@ use crate::model::raw::Raw;
 use crate::server::backoff::Retries;
 use crate::server::connection::Connection;
 use crate::server::cursor::{Query, RawQuery};
-use crate::server::reply::{affected, documents, refusal};
+use crate::server::reply::{affected, documents, refusal, write_error};
 use crate::store::joined;
 
 /// How long the server may work on one batch, in milliseconds.
@@ -44,6 +44,8 @@ pub(crate) struct Inserted {
     pub(crate) inserted: u64,
     /// The places in the batch of those whose id was there already.
     pub(crate) taken: Vec<usize>,
+    /// The places of those that the collection refuses, and why.
+    pub(crate) refused: Vec<(usize, Error)>,
     /// Whether `inserted` is exact; after a connection that broke in mid-write it is "at least".
     pub(crate) exact: bool,
 }
@@ -67,6 +69,7 @@ impl Inserter {
                     // What an earlier attempt inserted is there now.
                     done.inserted = done.inserted.max(reply.inserted);
                     done.taken = reply.taken;
+                    done.refused = reply.refused;
                     match reply.failure {
                         None => return Ok(()),
                         Some(error) if !error.is_transient() => return Err(error),
@@ -105,7 +108,8 @@ impl Inserter {
         let (known, sent): (Vec<usize>, Vec<usize>) =
             (0..batch.len()).partition(|place| is_there(&batch[*place]));
         if sent.is_empty() {
-            return Ok(Reply { inserted: 0, taken: known, failure: None });
+            let (refused, failure) = (Vec::new(), None);
+            return Ok(Reply { inserted: 0, taken: known, refused, failure });
         }
         let mut command = Raw::new();
         let bytes: usize = batch.iter().map(|document| document.as_bytes().len() + 16).sum();
@@ -122,8 +126,10 @@ impl Inserter {
         command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
         let reply = self.connection.run_raw("insert", &self.collection, command).await?;
         let mut reply = Reply::of(reply, &self.id);
-        let places = reply.taken.iter().filter_map(|place| sent.get(*place).copied());
-        reply.taken = places.chain(known).collect();
+        let place = |place: usize| sent.get(place).copied();
+        reply.taken = reply.taken.into_iter().filter_map(place).chain(known).collect();
+        let refused = reply.refused.into_iter();
+        reply.refused = refused.filter_map(|(at, error)| Some((place(at)?, error))).collect();
         Ok(reply)
     }
 
@@ -189,26 +195,36 @@ pub(crate) struct Reply {
     pub(crate) inserted: u64,
     /// The places of the documents that are there already.
     pub(crate) taken: Vec<usize>,
+    /// The places of the documents that the collection refuses because of their content, and why.
+    pub(crate) refused: Vec<(usize, Error)>,
     pub(crate) failure: Option<Error>,
 }
 
 impl Reply {
     fn of(mut reply: Document, id: &str) -> Self {
         let inserted = affected(&reply, "n");
-        let mut taken = Vec::new();
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
         if let Ok(errors) = reply.get_array_mut("writeErrors") {
             errors.retain(|error| {
-                let error = error.as_document().filter(|error| is_taken_id(error, id));
-                taken.extend(error.map(place));
-                error.is_none()
+                let Some(document) = error.as_document() else { return true };
+                let (place, error) = write_error(document);
+                if is_taken_id(document, id) {
+                    taken.push(place);
+                } else if error.is_of_document() {
+                    refused.push((place, error));
+                } else {
+                    return true;
+                }
+                false
             });
         }
-        Self { inserted, taken, failure: refusal(&reply) }
+        Self { inserted, taken, refused, failure: refusal(&reply) }
     }
-}
 
-fn place(error: &Document) -> usize {
-    usize::try_from(affected(error, "index")).unwrap_or(usize::MAX)
+    /// The error where nothing may be refused either.
+    pub(crate) fn error(&self) -> Option<&Error> {
+        self.failure.as_ref().or(self.refused.first().map(|(_, why)| why))
+    }
 }
 
 /// Whether this write error says that the `_id` is taken, or the id of the session where that is another

@@ -26,6 +26,11 @@ pub const BATCH_SIZE: u32 = 1000;
 /// The maximum size of a batch in bytes, unless a single document is larger: a command is limited
 /// to 16 MB.
 const BATCH_BYTES: usize = 4 << 20;
+/// How many sessions the collection may refuse before the restore gives up, because the cause is not a
+/// single document.
+const MOST_REFUSED: u64 = 100;
+/// How many of them are named.
+const NAMED: usize = 3;
 
 /// The result of one batch, or of all so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,18 +49,29 @@ pub struct Restored {
     pub changed: u64,
     /// Those that are gone, and were not to be inserted, or that a fix left live: somebody ended them.
     pub absent: u64,
+    /// Those that the collection refuses because of their content: another unique index has their value,
+    /// a validator forbids them, and so on.
+    pub refused: u64,
     /// Whether `inserted` is exact. If a connection broke during a write, it is "at least", and
     /// `skipped` is "at most".
     pub exact: bool,
 }
 
 impl Restored {
-    const NONE: Self =
-        Self { read: 0, inserted: 0, reverted: 0, skipped: 0, changed: 0, absent: 0, exact: true };
+    const NONE: Self = Self {
+        read: 0,
+        inserted: 0,
+        reverted: 0,
+        skipped: 0,
+        changed: 0,
+        absent: 0,
+        refused: 0,
+        exact: true,
+    };
 
     /// The documents of which the outcome is known.
     pub fn settled(&self) -> u64 {
-        self.inserted + self.reverted + self.skipped + self.changed + self.absent
+        self.inserted + self.reverted + self.skipped + self.changed + self.absent + self.refused
     }
 
     fn add(&mut self, batch: Self) {
@@ -65,8 +81,19 @@ impl Restored {
         self.skipped += batch.skipped;
         self.changed += batch.changed;
         self.absent += batch.absent;
+        self.refused += batch.refused;
         self.exact &= batch.exact;
     }
+}
+
+/// The sessions that the collection refused.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The short ids of some of them.
+    pub ids: Vec<String>,
+    /// Why the first of them was refused.
+    pub why: Option<Error>,
 }
 
 /// A running restore.
@@ -81,6 +108,7 @@ pub struct Restoring<I> {
     /// Whether texts are compared by a collation, once that matters.
     collated: Option<bool>,
     total: Restored,
+    refused: Refused,
     gate: Gate,
     cancel: CancellationToken,
 }
@@ -112,6 +140,7 @@ impl Connection {
             reported: None,
             collated: None,
             total: Restored::NONE,
+            refused: Refused::default(),
             gate: Gate::new(
                 (self.clone(), collection),
                 PaceControl::new(Pace::default()),
@@ -179,13 +208,19 @@ where
         self.total
     }
 
+    /// The sessions that the collection refused so far, which
+    /// [`Restored::refused`] counts.
+    pub fn refused(&self) -> &Refused {
+        &self.refused
+    }
+
     /// Restores the next batch. `None` if nothing is left, or if the token was cancelled: a running
     /// batch is always finished first, unless the server is unreachable.
     ///
     /// # Errors
-    /// An error that several attempts did not overcome, or at once one that a retry cannot overcome, such as
-    /// a document that the collection's validator refuses. The documents that could be read before
-    /// an error of the entries' source are restored first.
+    /// An error that several attempts did not overcome, or at once one that a retry cannot overcome. Single
+    /// documents that the collection refuses are counted, unless there are more than a hundred. The
+    /// documents that could be read before an error of the entries' source are restored first.
     pub async fn next(&mut self) -> Result<Option<Restored>> {
         self.gate.wait().await?;
         let mut retries = Retries::default();
@@ -248,17 +283,45 @@ where
         Ok(())
     }
 
-    async fn insert(&self, mut batch: Vec<RawDocumentBuf>, restored: &mut Restored) -> Result<()> {
+    async fn insert(
+        &mut self,
+        mut batch: Vec<RawDocumentBuf>,
+        restored: &mut Restored,
+    ) -> Result<()> {
         let mut is_taken = self.place.are_taken(batch.iter(), &self.cancel).await?.into_iter();
         batch.retain(|_| is_taken.next() != Some(true));
         let taken = restored.read - batch.len() as u64;
         let (done, outcome) = self.place.inserter(&self.cancel).insert(&batch).await;
         restored.inserted = done.inserted;
         restored.exact &= done.exact;
+        let refused = done.refused.len() as u64;
         restored.skipped = match &outcome {
-            Ok(()) => restored.read.saturating_sub(restored.inserted),
+            Ok(()) => restored.read.saturating_sub(restored.inserted + refused),
             Err(_) => taken + done.taken.len() as u64,
         };
+        let refused = done.refused.into_iter().map(|(at, why)| (&batch[at], why));
+        let is_single = self.refuse(refused, restored);
+        outcome.and(is_single)
+    }
+
+    /// Counts documents that the collection refuses, and names some of them. The error if there are too
+    /// many.
+    fn refuse<'d>(
+        &mut self,
+        refused: impl Iterator<Item = (&'d RawDocumentBuf, Error)>,
+        restored: &mut Restored,
+    ) -> Result<()> {
+        let mut outcome = Ok(());
+        for (document, why) in refused {
+            restored.refused += 1;
+            if self.refused.ids.len() < NAMED {
+                self.refused.ids.extend(self.place.key(document).map(|key| key.short()));
+            }
+            self.refused.why.get_or_insert_with(|| why.clone());
+            if self.total.refused + restored.refused > MOST_REFUSED {
+                outcome = Err(why);
+            }
+        }
         outcome
     }
 }

@@ -41,11 +41,13 @@ pub(crate) fn refusal(reply: &Document) -> Option<Error> {
 pub(crate) fn write_errors(reply: &Document) -> Vec<(usize, Error)> {
     let errors = reply.get_array("writeErrors").ok();
     let errors = errors.filter(|_| !reply.contains_key("writeConcernError")).into_iter().flatten();
-    let each = errors.filter_map(Bson::as_document).map(|error| {
-        let place = usize::try_from(affected(error, "index")).unwrap_or(usize::MAX);
-        (place, error_of(error))
-    });
-    each.collect()
+    errors.filter_map(Bson::as_document).map(write_error).collect()
+}
+
+/// The index of the statement or document that an error is about, and the error.
+pub(crate) fn write_error(error: &Document) -> (usize, Error) {
+    let place = usize::try_from(affected(error, "index")).unwrap_or(usize::MAX);
+    (place, error_of(error))
 }
 
 fn error_of(error: &Document) -> Error {

@@ -9,7 +9,7 @@ use sessionctl::archive::Archive;
 use sessionctl::mongod::Options;
 use tempfile::TempDir;
 
-use crate::support::{Db, at, connect_mongo, eventually, flask, long_id, own_server};
+use crate::support::{Db, at, connect_mongo, eventually, flask, long_id, own_server, with};
 
 #[test]
 fn what_inspect_prints_raw_is_restored_from_stdin() {
@@ -377,18 +377,47 @@ fn a_document_without_an_id_would_come_back_twice_and_does_not() {
 }
 
 #[test]
-fn what_the_collection_refuses_ends_a_restore_with_its_report() {
+fn what_the_collection_refuses_is_named_and_the_rest_is_restored() {
     let db = Db::new();
     db.run(doc! { "create": "sessions", "validator": { "bad": { "$exists": false } } });
-    let mut documents = many(25);
-    documents[14] = rawdoc! { "_id": "bad", "bad": true };
-    let archived = Archived::new("a.bson", &[&documents]);
-    let arguments = ["restore", archived.path(), "--yes", "-o", "json", "--batch-size", "10"];
+    for key in [doc! { "a": 1, "b": 1 }, doc! { "place": "2dsphere" }, doc! { "hash": "hashed" }] {
+        db.create_index("sessions", doc! { "key": key, "name": "other" });
+        let mut documents = many(25);
+        let odd = doc! { "a": [1, 2], "b": [1, 2], "place": 1, "hash": [1] };
+        documents[4] = raw(&with(connect_mongo("index-refuses-this-one", at(60)), odd));
+        let bad = doc! { "bad": true };
+        documents[14] = raw(&with(connect_mongo("valid-refuses-this-one", at(60)), bad));
+        let archived = Archived::new("a.bson", &[&documents]);
+        let restore = ["restore", archived.path(), "--batch-size", "10"];
+        let yes = [&restore[..], &["--yes", "-o", "json"]].concat();
+        for (restored, skipped) in [(23, 0), (0, 23)] {
+            let run = db
+                .sessionctl(&yes)
+                .exits(1)
+                .says("refused 2 sessions (index-refus..., valid-refus...): ");
+            let report = run.json();
+            assert_eq!((&report["restored"], &report["exact"]), (&restored.into(), &true.into()));
+            assert_eq!(report["skipped"], skipped, "{report}");
+            assert!(report["stopped"].is_null(), "{report}");
+            assert_eq!(db.count("sessions", doc! {}), 23);
+        }
+        let except = ["--except", "index-refus", "--except", "valid-refus"];
+        db.sessionctl(&[&yes[..], &except].concat()).exits(0);
+        db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+        db.run(doc! { "dropIndexes": "sessions", "index": "other" });
+    }
+}
+
+#[test]
+fn a_collection_that_refuses_everything_ends_a_restore_with_its_report() {
+    let db = Db::new();
+    db.run(doc! { "create": "sessions", "validator": { "other": true } });
+    let archived = Archived::new("a.bson", &[&many(300)]);
+    let arguments = ["restore", archived.path(), "--yes", "-o", "json", "--batch-size", "40"];
     let run = db.sessionctl(&arguments).exits(1).fails_in_one_sentence().says("validation");
     let report = run.json();
-    assert_eq!((&report["restored"], &report["exact"]), (&19.into(), &true.into()), "{report}");
-    assert_eq!((&report["skipped"], &report["stopped"]), (&0.into(), &"error".into()), "{report}");
-    assert_eq!(db.count("sessions", doc! {}), 19);
+    assert_eq!((&report["read"], &report["stopped"]), (&120.into(), &"error".into()), "{report}");
+    assert_eq!(db.count("sessions", doc! {}), 0);
 }
 
 /// Restores 25 sessions in batches of 10, of which 5 exist, while the server misbehaves.

@@ -268,6 +268,32 @@ fn undoing_a_fix_inserts_no_session_that_somebody_ended_since() {
 }
 
 #[test]
+fn what_the_collection_refuses_is_named_and_the_rest_is_undone() {
+    let (db, folder) = (Db::new(), Folder::new());
+    let file = folder.file("a.bson");
+    let numbered = |n: i32| with(of("asa", &format!("{n}-")), doc! { "n": n });
+    db.insert("sessions", (0..6).map(numbered));
+    let before = stored(&db);
+    db.sessionctl(&["expire", "--user", "asa", "--archive", &file, "--yes"]).exits(0);
+    delete(&db, doc! { "n": { "$gte": 3 } });
+    // Both the replacement and the insertion of an even one would break it.
+    db.run(doc! { "collMod": "sessions", "validator": { "$or": [
+        { "n": { "$mod": [2, 1] } }, { "expires": { "$lt": at(0) } },
+    ] } });
+    let restore = ["restore", &file, "--yes", "-o", "json"];
+    for (restored, reverted, skipped) in [(2, 1, 0), (0, 0, 3)] {
+        let run = db.sessionctl(&restore).exits(1).says("refused 3 sessions (");
+        let report = run.json();
+        let wanted = [Some(restored), Some(reverted), Some(skipped), Some(0)];
+        assert_eq!(counts(&report), wanted, "{report}");
+        assert!(report["stopped"].is_null(), "{report}");
+    }
+    db.run(doc! { "collMod": "sessions", "validator": {} });
+    db.sessionctl(&restore).exits(0);
+    assert!(stored(&db) == before);
+}
+
+#[test]
 fn only_what_is_present_is_reverted_where_that_was_asked_for() {
     let (db, folder) = (Db::new(), Folder::new());
     let file = folder.file("a.bson");

@@ -11,7 +11,6 @@ use super::overwrite::placed;
 use super::write::{Item, Origin, Replacement, Standing, Writer, Written};
 use crate::error::Result;
 use crate::model::key::Key;
-use crate::ops::insert::Reply;
 use crate::server::backoff::Retries;
 
 /// What is done with a session.
@@ -154,13 +153,16 @@ impl Writer {
         let mut retries = Retries::default();
         while !coming.documents.is_empty() {
             let (inserted, error) = match inserter.attempt(&coming.documents).await {
-                Ok(Reply { inserted, taken, failure: None }) => {
-                    written.copied += inserted;
-                    // Somebody else inserted these since: the next change of the source compares them.
-                    written.kept += taken.len() as u64;
-                    return ledger.done(&coming.keys).await;
-                }
-                Ok(Reply { inserted, failure: Some(error), .. }) => (Some(inserted), error),
+                Ok(reply) => match reply.error().cloned() {
+                    None => {
+                        written.copied += reply.inserted;
+                        // Somebody else inserted these since: the next change of the source compares
+                        // them.
+                        written.kept += reply.taken.len() as u64;
+                        return ledger.done(&coming.keys).await;
+                    }
+                    Some(error) => (Some(reply.inserted), error),
+                },
                 Err(error) => (None, error),
             };
             if inserted.is_some() || !error.is_refusal() {

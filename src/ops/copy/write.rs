@@ -175,14 +175,18 @@ impl Writer {
             false => (Vec::new(), batch),
         };
         let all = there.len() + new.len();
-        let nothing = |inserted| (Inserted { inserted, exact: true, taken: Vec::new() }, Ok(()));
-        let (Inserted { inserted, mut taken, exact }, outcome) = match new.len() as u64 {
+        let nothing =
+            |inserted| (Inserted { inserted, exact: true, ..Inserted::default() }, Ok(()));
+        let (Inserted { inserted, mut taken, refused, exact }, outcome) = match new.len() as u64 {
             new if new == 0 || self.dry_run => nothing(new),
             _ => self.inserter().insert(&new).await,
         };
         written.copied += inserted;
         written.exact &= exact;
         outcome?;
+        if let Some((_, error)) = refused.into_iter().next() {
+            return Err(error);
+        }
         self.looks_first.store((there.len() + taken.len()) * 2 > all, Ordering::Relaxed);
         taken.sort_unstable();
         let taken: Vec<_> = taken.into_iter().rev().map(|place| new.swap_remove(place)).collect();

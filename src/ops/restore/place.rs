@@ -7,7 +7,7 @@ use bson::raw::{RawDocumentBuf, cstr};
 use bson::{Document, RawDocument, rawdoc};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::key::{Key, among};
 use crate::model::layout::Layouts;
@@ -17,7 +17,7 @@ use crate::ops::unchanged::as_read;
 use crate::server::backoff::may_pass;
 use crate::server::connection::Connection;
 use crate::server::cursor::{Query, RawQuery};
-use crate::server::reply::{affected, documents, first_batch, refusal};
+use crate::server::reply::{affected, documents, first_batch, refusal, write_errors};
 use crate::store::{joined, raw_document};
 
 /// The comment of its operations in `currentOp` and the profiler.
@@ -51,6 +51,12 @@ impl Place {
     fn id(&self) -> &str {
         let mut paths = self.layouts.iter().flat_map(Layouts::iter).map(|layout| &*layout.id.path);
         paths.find(|path| *path != "_id").unwrap_or("_id")
+    }
+
+    /// The key by which a person names a session.
+    pub(super) fn key(&self, document: &RawDocument) -> Option<Key> {
+        let path = self.layouts.as_ref().map_or("_id", |layouts| &layouts.of(document).id.path);
+        Key::at(document, path).or_else(|| Key::of(document))
     }
 
     /// Which of these sessions cannot be inserted, because the collection, or an earlier one of them, has
@@ -187,12 +193,13 @@ impl Place {
         })
     }
 
-    /// Replaces each document that is still as it was read by the other of its pair. How many were.
+    /// Replaces each document that is still as it was read by the other of its pair. How many were, and
+    /// the places of those that the collection refuses, with the reason.
     pub(super) async fn replace(
         &self,
         pairs: &[(RawDocumentBuf, RawDocumentBuf)],
         collated: bool,
-    ) -> Result<u64> {
+    ) -> Result<(u64, Vec<(usize, Error)>)> {
         let statements: Vec<_> = pairs
             .iter()
             .map(|(there, before)| {
@@ -213,6 +220,11 @@ impl Place {
         command.append(cstr!("comment"), COMMENT);
         command.append(cstr!("writeConcern"), rawdoc! { "w": "majority" });
         let reply = self.connection.run_raw("update", &self.collection, command).await?;
-        refusal(&reply).map_or_else(|| Ok(affected(&reply, "n")), Err)
+        let refused = write_errors(&reply);
+        match refusal(&reply) {
+            Some(error) if !refused.iter().all(|(_, error)| error.is_of_document()) => Err(error),
+            Some(error) if refused.is_empty() => Err(error),
+            _ => Ok((affected(&reply, "n"), refused)),
+        }
     }
 }

@@ -2,11 +2,13 @@
 //! the change made of it; one that was removed since is inserted; any other was changed by somebody else.
 //! What a fix left live, and is gone, was ended by its user or an operator: it stays so.
 
+use std::cmp::Reverse;
+
 use bson::raw::RawDocumentBuf;
 
 use super::place::Place;
 use super::{Restored, Restoring};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::key::Key;
 use crate::model::session::State;
 use crate::ops::archive::Update;
@@ -82,7 +84,7 @@ where
     /// Looks what became of the documents, and settles them. What is `left` afterwards changed meanwhile,
     /// or its answer was lost: the next look tells.
     async fn try_undo(
-        &self,
+        &mut self,
         change: &Change,
         left: &mut Vec<Unsettled>,
         restored: &mut Restored,
@@ -108,23 +110,46 @@ where
         };
         left.extend(replaced.iter().map(|(_, before)| unsettled(before, Tried::Replacing)));
         left.extend(inserted.iter().map(|before| unsettled(before, Tried::Inserting)));
-        let count = replaced.len() as u64;
-        if count > 0 && self.place.replace(&replaced, self.collated != Some(false)).await? == count
-        {
-            restored.reverted += count;
-            left.drain(..replaced.len());
+        let mut open = replaced.len();
+        if open > 0 {
+            let collated = self.collated != Some(false);
+            let (done, refused) = self.place.replace(&replaced, collated).await?;
+            open -= refused.len();
+            self.give_up(refused, left, restored)?;
+            if done == open as u64 {
+                restored.reverted += done;
+                left.drain(..open);
+                open = 0;
+            }
         }
         if !inserted.is_empty() {
             let reply = self.place.inserter(&self.cancel).attempt(&inserted).await?;
+            let refused = reply.refused.into_iter().map(|(at, why)| (open + at, why)).collect();
+            self.give_up(refused, left, restored)?;
             if let Some(error) = reply.failure {
                 return Err(error);
             }
-            if reply.inserted == inserted.len() as u64 {
+            if reply.inserted == (left.len() - open) as u64 {
                 restored.inserted += reply.inserted;
-                left.truncate(left.len() - inserted.len());
+                left.truncate(open);
             }
         }
         Ok(())
+    }
+
+    /// Settles those at these places, which the collection refuses.
+    fn give_up(
+        &mut self,
+        mut refused: Vec<(usize, Error)>,
+        left: &mut Vec<Unsettled>,
+        restored: &mut Restored,
+    ) -> Result<()> {
+        // From the last on, so that the places before it stay as they are.
+        refused.sort_unstable_by_key(|(at, _)| Reverse(*at));
+        let refused: Vec<_> =
+            refused.into_iter().map(|(at, why)| (left.remove(at).before, why)).collect();
+        let in_order = refused.iter().rev().map(|(before, why)| (before, why.clone()));
+        self.refuse(in_order, restored)
     }
 
     /// Counts what became of the documents; those that would be replaced as reverted.

@@ -8,7 +8,7 @@ use bson::DateTime;
 use serde_json::{Value, json};
 use sessionctl::archive::{Contents, Entry};
 use sessionctl::purge::Pace;
-use sessionctl::restore::{BATCH_SIZE, Restored};
+use sessionctl::restore::{BATCH_SIZE, Refused, Restored};
 use sessionctl::{Connection, Error, Layouts};
 
 use super::apply::{GentleArgs, out_of_reach, remark_pace};
@@ -224,6 +224,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
         is_undo,
         only_present: args.only_present,
         counts: None,
+        refused: Refused::default(),
         is_done: false,
         batches: 0,
         took: Duration::ZERO,
@@ -365,6 +366,7 @@ fn since(total: Restored, before: Restored) -> Restored {
     done.skipped -= before.skipped;
     done.changed -= before.changed;
     done.absent -= before.absent;
+    done.refused -= before.refused;
     done
 }
 
@@ -435,6 +437,7 @@ async fn restore(
     remark_pace(context, latency.as_ref(), restoring.throttled(), report.took);
     let total = restoring.total();
     report.counts = Some(total);
+    report.refused = restoring.refused().clone();
     let left = planned.saturating_sub(total.settled());
     if let Err(failure) = outcome {
         (report.stopped, report.left) = (Some("error"), Some(left));
@@ -444,5 +447,9 @@ async fn restore(
     let stopped = stopped.filter(|(_, exit)| left > 0 || *exit != Exit::WorkLeft);
     report.stopped = stopped.map(|(why, _)| why);
     report.left = stopped.map(|_| left);
-    Ok(stopped.map_or(Exit::Done, |(_, exit)| exit))
+    match (stopped, report.failure(action)) {
+        (Some((_, exit)), _) => Ok(exit),
+        (None, Some(failure)) => Err(failure),
+        (None, None) => Ok(Exit::Done),
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use sessionctl::restore::Restored;
+use sessionctl::restore::{Refused, Restored};
 
 use crate::commands::apply::stopped;
+use crate::console::failure::{Exit, Failure};
 use crate::console::output::{Cell, Row};
-use crate::console::text::{elapsed, grouped, sessions};
+use crate::console::text::{elapsed, grouped, neutral, sessions};
 use crate::context::words::Words;
 
 pub const HEADER: &[&str] = &[
@@ -35,6 +36,8 @@ pub struct Report {
     pub only_present: bool,
     /// What was done, or what would be.
     pub counts: Option<Restored>,
+    /// Which sessions the collection refused. This is not a key.
+    pub refused: Refused,
     pub is_done: bool,
     pub batches: u64,
     pub took: Duration,
@@ -89,11 +92,12 @@ impl Report {
         let mut parts = Vec::new();
         let took = elapsed(self.took);
         let at_least = if counts.exact { "" } else { "at least " };
+        let is_all = self.stopped.is_none() && counts.refused == 0;
         parts.push(match (self.is_undo, self.is_done) {
-            (true, true) if counts.inserted + counts.reverted == 0 && self.stopped.is_none() => {
+            (true, true) if counts.inserted + counts.reverted == 0 && is_all => {
                 format!("nothing to undo in {namespace} from {file}")
             }
-            (false, true) if counts.inserted == 0 && counts.exact && self.stopped.is_none() => {
+            (false, true) if counts.inserted == 0 && counts.exact && is_all => {
                 format!("nothing to restore from {file} into {namespace}")
             }
             (true, true) => {
@@ -150,7 +154,20 @@ impl Report {
             ),
         };
         let absent = of(counts.absent, "was removed and stays so", "were removed and stay so");
-        [changed, there, absent].into_iter().flatten().collect()
+        let refused = of(counts.refused, "could not be restored", "could not be restored");
+        [changed, there, absent, refused].into_iter().flatten().collect()
+    }
+
+    /// The failure if the collection refused sessions.
+    pub fn failure(&self, action: &str) -> Option<Failure> {
+        let refused = self.counts.map(|counts| counts.refused).filter(|refused| *refused > 0)?;
+        let Refused { ids, why, .. } = &self.refused;
+        let named: Vec<_> = ids.iter().map(|id| format!("{}...", neutral(id))).collect();
+        let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let (those, named) = (sessions(refused), named.join(", "));
+        let sentence =
+            format!("could not {action}: {} refused {those} ({named}){why}", self.namespace);
+        Some(Failure::new(Exit::Failed, sentence).hint("all other sessions were processed"))
     }
 
     pub fn row(&self) -> Row {
@@ -201,6 +218,7 @@ mod tests {
             is_undo: true,
             only_present: false,
             counts: Some(counts),
+            refused: Refused::default(),
             is_done: true,
             batches: 2,
             took: Duration::from_millis(420),
