@@ -331,6 +331,39 @@ fn of_a_session_that_is_there_twice_the_last_copy_counts() {
 }
 
 #[test]
+fn of_a_session_that_was_deleted_twice_the_last_copy_comes_back() {
+    for name in ["a.bson", "a.ndjson.zst"] {
+        let (db, folder) = (Db::new(), Folder::new());
+        let file = folder.file(name);
+        let purge = ["purge", "--all", "--archive", &file, "--archive-append", "--yes"];
+        db.insert("sessions", [of("asa", "one-"), of("asa", "two-")]);
+        let older = stored(&db);
+        db.sessionctl(&purge).exits(0);
+        // It comes back, as one that its store wrote while it was about to be deleted.
+        db.insert("sessions", [with(of("asa", "one-"), doc! { "n": 2 })]);
+        let newer = stored(&db);
+        db.sessionctl(&purge).exits(0);
+        db.sessionctl(&["restore", &file]).exits(3).says("restore 2 sessions from");
+        let report = db.sessionctl(&["restore", &file, "--yes", "-o", "json"]).exits(0).json();
+        assert_eq!((&report["read"], &report["restored"]), (&json!(2), &json!(2)), "{report}");
+        assert!(stored(&db) == [newer[0].clone(), older[1].clone()], "{name}");
+    }
+}
+
+#[test]
+fn a_session_that_was_logged_out_and_then_purged_is_restored_as_it_was_before_both() {
+    let (db, folder) = (Db::new(), Folder::new());
+    let file = folder.file("a.bson");
+    db.insert("sessions", [of("asa", "one-"), of("bo", "two-")]);
+    let before = stored(&db);
+    let archive = ["--archive", &*file, "--archive-append", "--yes"];
+    db.sessionctl(&[&["expire", "--user", "asa"], &archive[..]].concat()).exits(0);
+    db.sessionctl(&[&["purge", "--all"], &archive[..]].concat()).exits(0);
+    db.sessionctl(&["restore", &file, "--yes"]).exits(0);
+    assert!(stored(&db) == before);
+}
+
+#[test]
 fn purges_and_log_outs_in_one_archive_are_each_undone_in_their_way() {
     let (db, folder) = (Db::new(), Folder::new());
     let file = folder.file("a.ndjson.gz");

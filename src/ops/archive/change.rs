@@ -151,44 +151,94 @@ impl Update {
     }
 }
 
-/// Copies of changed sessions that a later copy in the same archive replaces: a session that its store
-/// wrote between the read and the update was read and archived again, and only the last copy is what
-/// was changed.
+/// Copies of sessions that a later copy in the same archive replaces: a session that its store wrote between
+/// the read and the write was read and archived again, and only the last copy is what was deleted or
+/// changed. A session that was changed and then deleted counts as both, since both are undone.
 #[derive(Debug, Clone, Default)]
 pub struct Superseded {
-    /// A Bloom filter of the `_id`s so far, so that only those that may be there twice take memory.
-    seen: Vec<u64>,
-    /// Where the last copy is of those that may be there twice.
-    last: HashMap<u128, u64>,
-    count: u64,
+    /// Bloom filters of the `_id`s so far, so that only those that may be there twice take memory.
+    seen: Vec<Vec<u64>>,
+    /// How many `_id`s the last of them still takes.
+    room: u64,
+    /// Where the last copies are of those that may be there twice.
+    last: HashMap<u128, Last>,
+    changed: u64,
+    read: u64,
+    is_over: bool,
 }
 
-/// 8 MiB: of a million sessions about ten are taken for ones that are there twice, which does no harm.
-const FILTER_BITS: u32 = 26;
+/// Where the last copy of a session is, and the last one that was changed rather than deleted.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    any: u64,
+    changed: Option<u64>,
+}
+
+/// The first filter has 8 MiB and each further one twice as much as the one before, up to 512 MiB.
+const FIRST_BITS: u32 = 26;
+const MOST_BITS: u32 = 32;
+/// With these many bits for each, a few of a thousand sessions are taken for ones that are there twice,
+/// which does no harm.
+const BITS_EACH: u32 = 16;
 
 impl Superseded {
     /// Takes in the next entry of the archive.
     pub(super) fn add(&mut self, entry: &Entry) {
-        let Some(hash) = hash(entry) else { return };
-        if self.seen.is_empty() {
-            self.seen = vec![0; 1 << (FILTER_BITS - 6)];
+        let at = self.read;
+        self.read += 1;
+        let is_change = entry.change.is_some();
+        self.changed += u64::from(is_change);
+        // A restore ends at a document without an `_id`: no copy that follows is reached.
+        let Some(hash) = hash(&entry.document).filter(|_| !self.is_over) else {
+            self.is_over = true;
+            return;
+        };
+        if self.see(hash) {
+            let last = self.last.entry(hash).or_insert(Last { any: at, changed: None });
+            last.any = at;
+            last.changed = is_change.then_some(at).or(last.changed);
         }
-        let mut is_new = false;
-        for part in 0..4 {
-            let bit = (hash >> (part * 32)) as u32 >> (32 - FILTER_BITS);
-            let word = &mut self.seen[bit as usize / 64];
-            is_new |= *word & 1 << (bit % 64) == 0;
-            *word |= 1 << (bit % 64);
+    }
+
+    /// Whether this `_id` may have been seen before.
+    fn see(&mut self, hash: u128) -> bool {
+        let places = |filter: &[u64]| {
+            let bits = filter.len().ilog2() + u64::BITS.ilog2();
+            [0, 32, 64, 96].map(|part| ((hash >> part) as u32 >> (32 - bits)) as usize)
+        };
+        let has = |filter: &Vec<u64>| {
+            places(filter).iter().all(|bit| filter[bit / 64] & 1 << (bit % 64) != 0)
+        };
+        if self.seen.iter().any(has) {
+            return true;
         }
-        if !is_new {
-            self.last.insert(hash, self.count);
+        if self.room == 0 {
+            let bits = FIRST_BITS.saturating_add(self.seen.len() as u32).min(MOST_BITS);
+            self.seen.push(vec![0; 1 << (bits - u64::BITS.ilog2())]);
+            self.room = (1 << bits) / u64::from(BITS_EACH);
         }
-        self.count += 1;
+        self.room -= 1;
+        if let Some(filter) = self.seen.last_mut() {
+            for bit in places(filter) {
+                filter[bit / 64] |= 1 << (bit % 64);
+            }
+        }
+        false
+    }
+
+    /// Leaves out what follows the first `documents`, which is damaged: the copies before it count.
+    pub(super) fn truncate(&mut self, documents: u64) {
+        self.last.retain(|_, last| last.any < documents);
     }
 
     /// How many sessions of the archive were changed, copies included.
     pub fn changed(&self) -> u64 {
-        self.count
+        self.changed
+    }
+
+    /// Whether some session may be there twice.
+    pub fn may_be_any(&self) -> bool {
+        !self.last.is_empty()
     }
 
     /// Before the first entry of the archive.
@@ -196,28 +246,89 @@ impl Superseded {
         Place::default()
     }
 
-    /// Whether the next entry of the archive, at `place`, is the last copy of its session, or was
-    /// deleted. It must be asked of all entries in order.
+    /// Whether the next entry of the archive, at `place`, is the last copy of its session. It must be asked
+    /// of all entries in order.
     pub fn is_current(&self, place: &mut Place, entry: &Entry) -> bool {
-        let Some(hash) = hash(entry) else { return true };
         let at = place.0;
         place.0 += 1;
-        self.last.get(&hash).is_none_or(|last| *last == at)
+        let Some(last) = hash(&entry.document).and_then(|hash| self.last.get(&hash)) else {
+            return true;
+        };
+        match entry.change {
+            Some(_) => last.changed.is_none_or(|last| last == at),
+            None => last.any == at,
+        }
     }
 }
 
-/// How far the changed sessions of an archive were read.
+/// How far an archive was read.
 #[derive(Debug, Clone, Default)]
 pub struct Place(u64);
 
-/// Stands for the `_id` of a changed session: two are never the same in both halves.
-fn hash(entry: &Entry) -> Option<u128> {
-    entry.change.as_ref()?;
-    let key = Key::of(&entry.document)?;
+/// Stands for the `_id` of a session: two are never the same in both halves.
+fn hash(document: &RawDocument) -> Option<u128> {
+    let key = Key::of(document)?;
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
         (salt, &key).hash(&mut hasher);
         u128::from(hasher.finish())
     };
     Some((half(0) << 64) | half(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::*;
+
+    const DELETED: bool = false;
+    const CHANGED: bool = true;
+
+    fn entry(id: i64, is_change: bool) -> Entry {
+        let change = Change { action: FIX.to_owned(), updates: Vec::new() };
+        Entry { document: rawdoc! { "_id": id }, change: is_change.then(|| Arc::new(change)) }
+    }
+
+    /// Which of these entries are current, of those before the damage.
+    fn current(entries: &[Entry], sound: usize) -> Vec<bool> {
+        let mut superseded = Superseded::default();
+        entries.iter().for_each(|entry| superseded.add(entry));
+        superseded.truncate(sound as u64);
+        let mut place = superseded.begin();
+        entries[..sound].iter().map(|entry| superseded.is_current(&mut place, entry)).collect()
+    }
+
+    #[test]
+    fn the_last_copy_counts_unless_a_change_was_followed_by_a_deletion() {
+        for (kinds, wanted) in [
+            ([DELETED, DELETED, DELETED], [false, false, true]),
+            ([CHANGED, CHANGED, CHANGED], [false, false, true]),
+            ([DELETED, CHANGED, CHANGED], [false, false, true]),
+            ([CHANGED, DELETED, DELETED], [true, false, true]),
+            ([CHANGED, CHANGED, DELETED], [false, true, true]),
+        ] {
+            assert_eq!(current(&kinds.map(|kind| entry(1, kind)), 3), wanted, "{kinds:?}");
+        }
+        assert_eq!(current(&[1, 2, 1].map(|id| entry(id, DELETED)), 3), [false, true, true]);
+    }
+
+    #[test]
+    fn a_copy_that_is_damaged_supersedes_none() {
+        let twice = [entry(1, DELETED), entry(2, DELETED), entry(1, DELETED)];
+        assert_eq!(current(&twice, 2), [true, true]);
+    }
+
+    #[test]
+    fn few_of_many_sessions_are_taken_for_ones_that_are_there_twice() {
+        // A small filter, which is full soon.
+        let seen = vec![vec![0; 1 << 10]];
+        let mut superseded = Superseded { seen, room: 4096, ..Superseded::default() };
+        let count = 50_000;
+        (0..count).for_each(|id| superseded.add(&entry(id, DELETED)));
+        assert_eq!(superseded.seen.len(), 2);
+        assert!(superseded.last.len() < 500, "{}", superseded.last.len());
+        (0..count).for_each(|id| superseded.add(&entry(id, DELETED)));
+        assert_eq!(superseded.last.len(), 50_000);
+    }
 }

@@ -70,7 +70,7 @@ pub struct Contents {
     pub torn: u64,
     /// The damage after those documents, if any.
     pub damage: Option<Error>,
-    /// The documents that were changed rather than deleted.
+    /// The documents that later copies of the same session replace.
     pub superseded: Superseded,
 }
 
@@ -97,6 +97,7 @@ impl Contents {
             Some(_) => reader.sound.documents,
             None => reader.read,
         };
+        superseded.truncate(documents);
         Self { documents, torn: reader.torn, damage, superseded }
     }
 }

@@ -34,18 +34,17 @@ use source::Source;
 /// Restore sessions from an archive, or undo an expire or a fix
 ///
 /// An archive written by purge is inserted into the collection given by -d and -c, which is created if
-/// it does not exist. A session whose id already exists is skipped, so a restore can be repeated. If an
-/// archive contains a deleted session twice, the first copy counts. Expired sessions are inserted too; the
-/// next sweep or a TTL index removes them again.
+/// it does not exist. A session whose id already exists is skipped, so a restore can be repeated. Expired
+/// sessions are inserted too; the next sweep or a TTL index removes them again.
 ///
 /// An archive written by expire or fix undoes that command: each session gets back its archived
 /// document, unless it changed since. Sessions that were deleted since, by a TTL index or a sweeper, are
 /// inserted. Sessions that a fix left live and that were deleted since stay deleted: their users logged
-/// out. If the archive contains a changed session twice, the last copy counts. The prompt and
-/// --dry-run report both counts.
+/// out. The prompt and --dry-run report both counts.
 ///
 /// With --archive-append, one archive can hold the sessions of several commands. Each session is then
-/// restored as the command that archived it requires.
+/// restored as the command that archived it requires. If an archive contains a session more than once, the
+/// last copy counts; if the session was expired and then purged, both are undone.
 ///
 /// With a selection, only archived sessions that match it are restored.
 ///
@@ -199,7 +198,8 @@ async fn prepare(context: &Context, args: &Args) -> Result<Prepared, Failure> {
         context.note("warning", format!("{damage}; only the {before} before that can be restored"));
     }
     let choosing = context.choose(&args.selection, (&source, &contents), now, &action).await?;
-    let (mut planned, mut chosen, mut end) = (contents.documents, None, Ok(Exit::Done));
+    let (mut planned, mut chosen, mut end) =
+        (count(&source, &contents).await.doing(&action)?, None, Ok(Exit::Done));
     let mut written = json!({ "file": file });
     if let Some(choosing) = choosing {
         let Choosing { chosen: some, count, written: how, end: unknown } = choosing;
@@ -286,10 +286,22 @@ async fn look_through(context: &Context, source: &Source) -> sessionctl::Result<
     let progress = Progress::new("sessions examined", None, context.global.quiet);
     let (seen, reader) = (progress.cleared(), source.open()?);
     let looking = tokio::task::spawn_blocking(move || Contents::read(reader, || seen.advance(1)));
-    looking.await.map_err(|_| {
-        let what = "could not be read completely".to_owned();
-        Error::Archive { path: source.name().into(), what }
-    })
+    looking.await.map_err(|_| unread(source))
+}
+
+/// How many sessions the archive has, each counted once.
+async fn count(source: &Source, contents: &Arc<Contents>) -> sessionctl::Result<u64> {
+    if !contents.superseded.may_be_any() {
+        return Ok(contents.documents);
+    }
+    let entries = source.entries(contents)?;
+    let counting = tokio::task::spawn_blocking(move || entries.count() as u64);
+    counting.await.map_err(|_| unread(source))
+}
+
+fn unread(source: &Source) -> Error {
+    let what = "could not be read completely".to_owned();
+    Error::Archive { path: source.name().into(), what }
 }
 
 async fn confirm(
