@@ -14,4 +14,4 @@ pub use crate::model::index_spec::{IndexSpec, LONGEST_TTL};
 pub use build::Building;
 pub(crate) use build::builds;
 pub use change::{Aim, Change, Changing, Installed, STAND_IN};
-pub use status::{TtlState, TtlStatus, status};
+pub use status::{TtlIndexes, TtlState, TtlStatus, status};

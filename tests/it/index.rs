@@ -167,6 +167,34 @@ fn what_an_interrupted_installation_left_is_removed_too() {
 }
 
 #[test]
+fn every_ttl_index_on_the_expiry_is_removed_and_one_on_another_date_is_named() {
+    const ENDS: &str = "the server then no longer deletes expired sessions";
+    let db = live("connect-mongo-json");
+    db.sessionctl(&["index", "install"]).exits(0);
+    let second = doc! { "key": { "expires": -1 }, "name": "mine", "expireAfterSeconds": 60 };
+    db.create_index("sessions", second.clone());
+    db.sessionctl(&["index", "remove"]).exits(3).says("expires_1 and mine").says(ENDS);
+    db.sessionctl(&["index", "remove", "--yes"]).exits(0).prints("expires_1 and mine");
+    assert!(db.indexes("sessions").is_empty());
+    let other = doc! { "key": { "at": 1 }, "name": "other", "expireAfterSeconds": 60 };
+    db.create_index("sessions", other);
+    db.sessionctl(&["index", "remove", "--yes"])
+        .exits(0)
+        .prints("no TTL index to remove")
+        .says("still deletes by the TTL index other on at");
+    db.create_index("sessions", second);
+    db.sessionctl(&["index", "remove"])
+        .exits(3)
+        .never_shows(ENDS)
+        .says("still deletes sessions by the TTL index other on at");
+    db.sessionctl(&["index", "remove", "--yes"])
+        .exits(0)
+        .prints("mine")
+        .says("still deletes by the TTL index other on at");
+    assert_eq!(ttl_index(&db).get_str("name").unwrap(), "other");
+}
+
+#[test]
 fn a_plain_index_is_not_removed_as_a_ttl_index() {
     let db = live("express-mongodb-legacy");
     db.create_index("sessions", doc! { "key": { "expires": 1 }, "name": "expires_1" });

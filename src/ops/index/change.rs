@@ -6,7 +6,7 @@ use std::time::Duration;
 use bson::doc;
 
 use super::build::builds;
-use super::status::{TtlState, TtlStatus, status};
+use super::status::{TtlIndexes, TtlState, TtlStatus, status};
 use crate::error::{Error, Need, Result};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::Layout;
@@ -240,6 +240,14 @@ impl Store {
     /// If the server refuses to list the indexes, or cannot be reached.
     pub async fn has_index(&self, name: &str) -> Result<bool> {
         Ok(self.indexes().await?.iter().any(|index| index.name() == name))
+    }
+
+    /// The TTL indexes that a removal drops, and others that may delete the same sessions.
+    ///
+    /// # Errors
+    /// If the server refuses to list the indexes, or cannot be reached.
+    pub async fn ttl_indexes(&self) -> Result<TtlIndexes> {
+        Ok(TtlIndexes::of(self.layouts().of_index()?, &self.indexes().await?))
     }
 
     /// Prepares the changes: nothing is done before the first change is applied.

@@ -157,6 +157,43 @@ pub fn status(layout: &Layout, indexes: &[IndexSpec], lifetime: Option<Duration>
     TtlStatus { state, wanted, found: found.cloned(), reason: None, need: None }
 }
 
+/// The TTL indexes of a collection, as a removal sees them.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TtlIndexes {
+    /// Those by which the server deletes the sessions that the wanted index would delete.
+    pub own: Vec<IndexSpec>,
+    /// Others, by which it may delete these sessions as well.
+    pub others: Vec<IndexSpec>,
+}
+
+impl TtlIndexes {
+    /// Those of the collection that `layout` describes. Pure.
+    pub(super) fn of(layout: &Layout, indexes: &[IndexSpec]) -> Self {
+        let ttl = layout.ttl_index.as_ref();
+        let is_on_key = |index: &IndexSpec| ttl.is_some_and(|ttl| index.is_on(&ttl.key));
+        let is_named = |index: &IndexSpec| ttl.is_some_and(|ttl| index.name() == ttl.name);
+        // An idle index deletes only some of what another index on its key deletes.
+        let is_idle = ttl.is_some_and(|ttl| ttl.only_null.is_some());
+        let is_own = |index: &IndexSpec| match is_idle {
+            true => is_named(index),
+            false => is_named(index) || is_on_key(index) || index.stands_in(),
+        };
+        let all = indexes.iter().filter(|index| index.is_ttl()).cloned();
+        let (own, mut others): (Vec<_>, Vec<_>) = all.partition(is_own);
+        others.retain(|index| index.field().is_some() && (!is_idle || is_on_key(index)));
+        Self { own, others }
+    }
+}
+
+impl IndexSpec {
+    /// Its key, if it is a single field.
+    pub fn field(&self) -> Option<&str> {
+        let key = self.0.get_document("key").ok().filter(|key| key.len() == 1)?;
+        key.keys().next().map(String::as_str)
+    }
+}
+
 fn spec(ttl: &TtlIndex, seconds: u64) -> Document {
     let seconds = i32::try_from(seconds.min(LONGEST_TTL)).unwrap_or(i32::MAX);
     let mut spec = doc! {

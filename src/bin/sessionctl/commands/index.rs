@@ -60,7 +60,7 @@ enum Command {
   sessionctl index replace --rate 5000
   sessionctl index replace --yes")]
     Replace(Change),
-    /// Drop the TTL index, so that the server no longer deletes sessions
+    /// Drop every TTL index on the expiry, so that the server no longer deletes sessions
     #[command(after_help = "Examples:
   sessionctl index remove
   sessionctl index remove --yes")]
