@@ -114,7 +114,9 @@ fn every_collection_with_sessions_is_read_and_only_expired_ones_are_purged() {
         };
         db.sessionctl(arguments).exits(2).says(why);
     }
-    let usage: [&[&str]; 4] = [
+    let usage: [&[&str]; 6] = [
+        &["expire", "--user", "42", "-c", "a", "-c", "b", "--unmatched", "none.txt", "--yes"],
+        &["list", "--user", "42", "--every-collection", "--unmatched", "none.txt"],
         &["purge", "--every-collection", "--expired", "-c", "a"],
         &["purge", "--expired", "-c", "a", "-c", "b", "--archive", "gone.bson"],
         &["expire", "-", "-c", "a", "-c", "b", "--yes"],
@@ -123,6 +125,7 @@ fn every_collection_with_sessions_is_read_and_only_expired_ones_are_purged() {
     for arguments in usage {
         db.sessionctl(arguments).exits(2).fails_in_one_sentence();
     }
+    assert!(!std::path::Path::new("none.txt").exists());
     assert_eq!((db.ids("a").len(), db.ids("b").len()), (2, 3));
     let run = db.sessionctl(&["purge", "--expired", "--every-collection", "-o", "json"]).exits(0);
     assert_eq!(namespaces(&run.json()), ["a", "b"]);

@@ -264,6 +264,10 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
         let sentence = "an archive holds the sessions of one collection only".into();
         return Err(Refusal::Own(sentence, "run it once per collection, with a file for each"));
     }
+    if has_several && cli.command.lists_unmatched() {
+        let sentence = "--unmatched writes what one collection does not have".into();
+        return Err(Refusal::Own(sentence, "run it once per collection, with a file for each"));
+    }
     if collections.len() > 1 && !cli.command.takes_collections() {
         let name = matches.subcommand_name().unwrap_or_default();
         let sentence =

@@ -99,6 +99,11 @@ impl Command {
         }
     }
 
+    /// Whether it writes a list of the ids or users that match no session.
+    pub fn lists_unmatched(&self) -> bool {
+        self.selection().is_some_and(|selection| selection.unmatched.is_some())
+    }
+
     /// What clap cannot check.
     pub fn check(&self, matches: &ArgMatches) -> Result<(), Refusal> {
         match (self, matches.subcommand()) {
