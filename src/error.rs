@@ -10,8 +10,10 @@ use std::time::Duration;
 use mongodb::error::ErrorKind;
 
 mod connecting;
+mod driver;
 
 pub use connecting::{TlsFault, UriFault};
+pub(crate) use driver::without_values;
 
 /// How certain a [`Verdict`](crate::layout::detect::Verdict) is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -429,7 +431,12 @@ impl Error {
         }
     }
 
-    /// The driver's error, for `-v`.
+    /// The driver's error in its own words, without values from documents.
+    pub fn driver_text(&self) -> Option<String> {
+        self.driver().map(driver::described)
+    }
+
+    /// The driver's error. Its text may repeat values from documents.
     pub fn driver(&self) -> Option<&mongodb::error::Error> {
         match self {
             Self::Unreachable { source, .. }

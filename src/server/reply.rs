@@ -3,8 +3,7 @@
 use bson::{Bson, Document};
 use mongodb::raw_batch_cursor::RawBatch;
 
-use crate::error::Error;
-use crate::server::scene::without_values;
+use crate::error::{Error, without_values};
 
 /// A reply with `ok: 1`, and the error that it may contain nevertheless.
 #[derive(Debug)]

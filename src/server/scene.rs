@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::error::{CommandError, ErrorKind, WriteFailure};
 
-use crate::error::{AUTHENTICATION_FAILED, Error, TlsFault, UNAUTHORIZED, reason};
+use crate::error::{AUTHENTICATION_FAILED, Error, TlsFault, UNAUTHORIZED, reason, without_values};
 
 /// Why no server could be selected, according to the heartbeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,53 +131,5 @@ fn is_malformed(kind: &ErrorKind) -> bool {
         // A command that cannot be encoded was never sent.
         ErrorKind::Bson(error) => !matches!(error.kind, Fault::Serialization { .. }),
         _ => false,
-    }
-}
-
-/// A server's message without the values it quotes: a duplicate key error repeats the key, which
-/// may be a session id.
-pub(crate) fn without_values(message: &str) -> String {
-    const LONGEST: usize = 200;
-    // If a query cannot be planned, the message repeats it completely, with its values, before the
-    // reason.
-    let message = match message.split_once(" planner returned error :: caused by :: ") {
-        Some((query, reason)) if query.starts_with("error processing query") => reason,
-        _ => message,
-    };
-    let end = ["dup key:", "{ ", "{\"", " doc: ", "key: "]
-        .iter()
-        .filter_map(|start| message.find(start))
-        .min()
-        .unwrap_or(message.len());
-    let mut short: String = message[..end].chars().take(LONGEST).collect();
-    short.truncate(short.trim_end_matches([' ', ':', '.', ',']).len());
-    short
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duplicate_key_error_does_not_repeat_the_key() {
-        let message = "E11000 duplicate key error collection: test.sessions index: _id_ dup key: { _id: \"secret\" }";
-        assert_eq!(
-            without_values(message),
-            "E11000 duplicate key error collection: test.sessions index: _id_"
-        );
-    }
-
-    #[test]
-    fn a_query_that_cannot_be_planned_is_not_repeated() {
-        let message = "error processing query: ns=x.s limit=1 skip=5Tree: expires $lt new \
-                       Date(1)\nSort: { expires: 1 }\nProj: {}\n planner returned error :: caused by \
-                       :: hint provided does not correspond to an existing index";
-        let wanted = "hint provided does not correspond to an existing index";
-        assert_eq!(without_values(message), wanted);
-    }
-
-    #[test]
-    fn a_long_message_is_cut() {
-        assert_eq!(without_values(&"é".repeat(500)).chars().count(), 200);
     }
 }

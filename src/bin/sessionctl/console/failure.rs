@@ -104,7 +104,7 @@ impl Failure {
                 Error::UnknownLayout(_) => Exit::Usage,
                 _ => Exit::Failed,
             },
-            details: error.driver().map(|driver| format!("{driver:?}")),
+            details: error.driver_text(),
             silent: false,
         }
     }

@@ -152,7 +152,7 @@ mod tests {
     fn a_hint_is_a_line_to_a_person_and_a_key_to_a_program() {
         console::set_colors_enabled_stderr(false);
         let failure = Failure {
-            details: Some("Error { .. }".to_owned()),
+            details: Some("Io at mongodb://u:pw@h".to_owned()),
             ..Failure::new(Exit::Failed, "could not connect").hint("is it running?")
         };
         let rendered = |format, level, verbose| {
@@ -166,7 +166,7 @@ mod tests {
         };
         assert_eq!(
             rendered(LineFormat::Plain, Level::Error, true),
-            "error: could not connect\nhint: is it running?\ndriver: Error { .. }"
+            "error: could not connect\nhint: is it running?\ndriver: Io at mongodb://...@h"
         );
         assert_eq!(
             rendered(LineFormat::Journal, Level::Warning, false),
@@ -174,7 +174,7 @@ mod tests {
         );
         let expected = r#"{"time":"2026-11-23T10:00:00.007Z","level":"error","message":"could not connect","hint":"is it running?"}"#;
         assert_eq!(rendered(LineFormat::Json, Level::Error, false), expected);
-        let verbose = expected.replace("ng?\"}", "ng?\",\"driver\":\"Error { .. }\"}");
+        let verbose = expected.replace("ng?\"}", "ng?\",\"driver\":\"Io at mongodb://...@h\"}");
         assert_eq!(rendered(LineFormat::Json, Level::Error, true), verbose);
     }
 }
