@@ -122,8 +122,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Some(prepared) = prepared else { return Ok(context.signals.exit()) };
     let mut prepared = prepared?;
     let mut outcome = Ok(Exit::Done);
-    if !args.dry_run {
-        outcome = carry_out(context, args, &mut prepared).await?;
+    if !args.dry_run
+        && let Some(begun) = begin(context, args, &mut prepared).await?
+    {
+        outcome = carry_out(context, args, &mut prepared, begun).await;
     }
     let Prepared { action, contents, mut report, end, .. } = prepared;
     if let (Ok(Exit::Done), Some(damage)) = (&outcome, &contents.damage) {
@@ -328,19 +330,28 @@ async fn confirm(
     ask(beforehand, question, args.reads_stdin(), &context.signals).await
 }
 
-/// Asks, and writes down and does it. What cannot be written down is not done.
-async fn carry_out(
+/// What was confirmed and is written down, so that it may be done.
+struct Begun {
+    control: Control,
+    began: Began,
+    /// Whether each batch is written down.
+    is_audited: bool,
+    confirmed: Confirmed,
+}
+
+/// Asks, and writes down what is done: what cannot be written down is not done. `None` if nothing is to be
+/// done.
+async fn begin(
     context: &Context,
     args: &Args,
     prepared: &mut Prepared,
-) -> Result<Result<Exit, Failure>, Failure> {
+) -> Result<Option<Begun>, Failure> {
     let pace = Pace { max_latency: args.gentle.max_latency, ..Pace::default() };
     let control = args.control.open(pace, context)?;
     let audit = Audit::open(&args.audit, &context.command_line)?;
     let run = run_id();
-    let Prepared { connection, layouts: named, .. } = &*prepared;
-    let named = named.clone();
-    let layout = named.as_ref().map(Layouts::name);
+    let Prepared { connection, layouts, .. } = &*prepared;
+    let layout = layouts.as_ref().map(Layouts::name);
     let (server, login) = (connection.address().to_owned(), connection.login().map(str::to_owned));
     let intent = Intent {
         run: &run,
@@ -359,14 +370,25 @@ async fn carry_out(
     if prepared.planned == 0 {
         prepared.report.counts = Some(Restored::default());
         audit.nothing(&intent, &prepared.report.row())?;
-        return Ok(Ok(Exit::Done));
+        return Ok(None);
     }
-    let began = audit.before(&intent)?;
-    let audited = audit.is_wanted().then_some(Audited { began: &began, layouts: named.as_ref() });
-    let means = (&control, confirmed);
-    let outcome = restore(context, args, prepared, audited, means).await;
+    let (began, is_audited) = (audit.before(&intent)?, audit.is_wanted());
+    Ok(Some(Begun { control, began, is_audited, confirmed }))
+}
+
+/// Does what was begun, and writes down how it ended.
+async fn carry_out(
+    context: &Context,
+    args: &Args,
+    prepared: &mut Prepared,
+    begun: Begun,
+) -> Result<Exit, Failure> {
+    let Begun { control, began, is_audited, confirmed } = begun;
+    let layouts = prepared.layouts.clone();
+    let audited = is_audited.then_some(Audited { began: &began, layouts: layouts.as_ref() });
+    let outcome = restore(context, args, prepared, audited, (&control, confirmed)).await;
     let written = began.after(&prepared.report.row(), outcome.as_ref().err());
-    Ok(outcome.and_then(|exit| written.map(|()| exit)))
+    outcome.and_then(|exit| written.map(|()| exit))
 }
 
 /// What was done in between.
