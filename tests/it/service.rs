@@ -1,5 +1,6 @@
 //! `sessionctl sweep` as a service: several collections, a configuration, signals, and time.
 
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -159,6 +160,30 @@ fn a_file_is_read_again_on_sighup_and_one_that_is_wrong_changes_nothing() {
     sweep.signal("HUP");
     db.await_gone("three", "dead-three");
     sweep.end().says("continuing with the previous settings");
+}
+
+#[test]
+fn a_sweep_goes_on_though_nobody_reads_what_it_says() {
+    for log in ["text", "json"] {
+        let db = Db::new();
+        fill(&db, "sessions");
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        // As much as the pipe holds: whoever writes more waits for its reader.
+        writer.write_all(&[b'\n'; 1 << 16]).unwrap();
+        let arguments = ["sweep", "--interval", "1", "-o", "ndjson", "--log-format", log];
+        let sweep = db.command(&arguments).stdout(writer.try_clone().unwrap());
+        let mut sweep = sweep.stderr(writer).start();
+        for id in ["second", "third"] {
+            db.insert("sessions", [connect_mongo(id, at(-60))]);
+            db.await_gone("sessions", id);
+        }
+        sweep.signal("TERM");
+        sweep.wait().soon().exits(0);
+        // Nothing was cut in the middle.
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text.trim(), "");
+    }
 }
 
 #[test]

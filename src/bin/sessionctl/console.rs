@@ -1,5 +1,6 @@
 //! Everything a person sees.
 
+pub mod background;
 pub mod confirm;
 pub mod failure;
 pub mod json;

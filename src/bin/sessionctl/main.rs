@@ -14,11 +14,14 @@ mod input;
 
 use std::process::ExitCode;
 
-use console::report;
+use console::{output, report};
 
 fn main() -> ExitCode {
-    match cli::parse() {
+    let code = match cli::parse() {
         Ok(invocation) => report::finish(invocation.global.verbose, commands::run(invocation)),
         Err(refusal) => report::usage(&refusal),
-    }
+    };
+    output::drain();
+    report::drain();
+    code
 }

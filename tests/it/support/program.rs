@@ -13,6 +13,7 @@ pub struct Program {
     pub(super) command: Command,
     stdin: Option<Vec<u8>>,
     stdout: Option<Stdio>,
+    stderr: Option<Stdio>,
 }
 
 impl Program {
@@ -57,7 +58,7 @@ impl Program {
             }
         }
         command.args(arguments).env_remove("NO_COLOR");
-        Self { command, stdin: None, stdout: None }
+        Self { command, stdin: None, stdout: None, stderr: None }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
@@ -82,6 +83,12 @@ impl Program {
         self
     }
 
+    /// Says everything into this end of a pipe.
+    pub fn stderr(mut self, file: impl Into<Stdio>) -> Self {
+        self.stderr = Some(file.into());
+        self
+    }
+
     /// Runs it to its end, with neither stdin nor a terminal unless an input was given.
     pub fn run(self) -> Run {
         self.start().wait()
@@ -91,7 +98,8 @@ impl Program {
     pub fn spawn(mut self) -> Child {
         let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         let stdout = self.stdout.take().unwrap_or_else(Stdio::piped);
-        self.command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
+        let stderr = self.stderr.take().unwrap_or_else(Stdio::piped);
+        self.command.stdin(stdin).stdout(stdout).stderr(stderr);
         let mut child = self.command.spawn().unwrap();
         if let (Some(input), Some(mut pipe)) = (self.stdin, child.stdin.take()) {
             // A program that does not read its input closes the pipe.

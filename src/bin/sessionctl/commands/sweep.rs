@@ -1,9 +1,7 @@
 //! `sessionctl sweep`
 
-use super::apply::HEADER;
 use crate::console::failure::{Exit, Failure};
-use crate::console::output::Shape;
-use crate::console::report::set_log_format;
+use crate::console::report::{never_wait, set_log_format};
 use crate::context::Context;
 
 mod args;
@@ -34,13 +32,16 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if args.check_config {
         return check::run(context, args).await;
     }
+    if !args.once {
+        never_wait();
+    }
     let plans = args.plans(&context.global)?;
     config::check_holds(&plans)?;
     let stops = Stops::new(&context.signals);
     let mut health = Health::open(context, stops.clone(), &args.service)?;
     let connection = context.connect().await?;
     health.watch(connection.clone());
-    let log = Log::new(context, stops.clone(), context.rows(Shape::Stream, HEADER), args);
+    let log = Log::new(context, stops.clone(), args);
     let mut supervisor = Supervisor::new(context, args, stops, connection, log, health)?;
     supervisor.apply(plans);
     supervisor.run().await

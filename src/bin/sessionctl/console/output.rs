@@ -2,7 +2,7 @@
 //! is absent is absent in all of them.
 
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bson::DateTime;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
@@ -11,8 +11,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sessionctl::{ShortId, State};
 
 use crate::args::Format;
+use crate::console::background::Background;
 use crate::console::failure::Failure;
 use crate::console::json::pretty_text;
+use crate::console::report::say;
+use crate::console::text::counted;
 
 mod fit;
 mod joined;
@@ -80,6 +83,35 @@ impl Rows<io::Stdout> {
     pub fn stdout(style: Style, shape: Shape, header: &'static [&'static str]) -> Self {
         Self::new(io::stdout(), style, shape, header)
     }
+}
+
+impl Rows<Box<dyn Write>> {
+    /// A stream of rows on stdout, none of which waits for a reader that stopped reading.
+    pub fn background(style: Style, header: &'static [&'static str]) -> Self {
+        let lost = |rows| {
+            say(
+                "warning",
+                format!("dropped {}, because nobody read stdout", counted(rows, "report")),
+            );
+        };
+        let out: Box<dyn Write> = match Background::start(&io::stdout(), lost) {
+            Ok(background) => Box::new(BACKGROUND.get_or_init(|| background).clone()),
+            Err(_) => Box::new(io::stdout()),
+        };
+        Self::new(out, style, Shape::Stream, header)
+    }
+
+    /// A stream of rows on stdout.
+    pub fn foreground(style: Style, header: &'static [&'static str]) -> Self {
+        Self::new(Box::new(io::stdout()), style, Shape::Stream, header)
+    }
+}
+
+static BACKGROUND: OnceLock<Background> = OnceLock::new();
+
+/// Gives a slow reader a moment before the program ends.
+pub fn drain() {
+    BACKGROUND.get().into_iter().for_each(Background::drain);
 }
 
 impl<W: Write> Rows<W> {

@@ -11,8 +11,9 @@ use std::sync::OnceLock;
 use bson::DateTime;
 use serde_json::{Map, Value};
 
+use super::background::Background;
 use super::failure::{Exit, Failure, Refusal};
-use crate::console::text::{is_hostile, neutral};
+use crate::console::text::{counted, is_hostile, neutral};
 
 mod log_format;
 
@@ -133,10 +134,34 @@ fn now() -> DateTime {
     DateTime::now()
 }
 
+static BACKGROUND: OnceLock<Background> = OnceLock::new();
+
+/// From now on, no message waits for a reader that stopped reading.
+pub fn never_wait() {
+    let lost = |lines| {
+        say(
+            "warning",
+            format!("dropped {} of the log, because nobody read it", counted(lines, "line")),
+        );
+    };
+    if let Ok(background) = Background::start(&io::stderr(), lost) {
+        let _ = BACKGROUND.set(background);
+    }
+}
+
+/// Gives a slow reader a moment before the program ends.
+pub fn drain() {
+    BACKGROUND.get().into_iter().for_each(Background::drain);
+}
+
 fn write(text: &str) {
     // A closed stderr must not end the command. Whole lines are written at once, so that those of
     // several processes do not mix.
-    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+    let text = format!("{text}\n");
+    let _ = match BACKGROUND.get() {
+        Some(background) => background.clone().write_all(text.as_bytes()),
+        None => io::stderr().lock().write_all(text.as_bytes()),
+    };
 }
 
 /// Whether stderr is a terminal.

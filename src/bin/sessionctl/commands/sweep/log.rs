@@ -1,7 +1,7 @@
 //! The log of a sweep: passes are rows for programs, and lines for people.
 
 use std::collections::BTreeMap;
-use std::io::Stdout;
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -24,7 +24,7 @@ use crate::context::Context;
 pub struct Log<'a> {
     context: &'a Context,
     stops: Stops,
-    rows: Rows<Stdout>,
+    rows: Rows<Box<dyn Write>>,
     once: bool,
     logs_passes: bool,
     unprinted: Option<Failure>,
@@ -51,9 +51,13 @@ struct Logged {
 }
 
 impl<'a> Log<'a> {
-    pub fn new(context: &'a Context, stops: Stops, rows: Rows<Stdout>, args: &Args) -> Self {
+    pub fn new(context: &'a Context, stops: Stops, args: &Args) -> Self {
         // A pass is reported in one place only; a single pass is reported on stdout.
         let is_table = context.global.format == Format::Table;
+        let rows = match args.once {
+            true => Rows::foreground(context.style(), HEADER),
+            false => Rows::background(context.style(), HEADER),
+        };
         let logs_passes = is_table && !args.once || args.service.log_format == LogFormat::Json;
         Self {
             context,

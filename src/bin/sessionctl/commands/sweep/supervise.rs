@@ -65,7 +65,8 @@ impl<'a> Supervisor<'a> {
                 Failure::new(Exit::Failed, sentence)
             })
         };
-        // Unbounded, because a sweep must not wait for a slow reader of its reports.
+        // Unbounded, because a sweep must not wait until its reports are logged. Logging does not wait for
+        // whoever reads the log.
         let (sender, events) = unbounded_channel();
         Ok(Self {
             context,
