@@ -347,6 +347,12 @@ fn a_line_that_the_disk_cut_off_is_reported_with_its_number() {
         assert_eq!(quiet.stderr, "");
     }
     verify(&file, &[]).prints("8 lines, 1 of them not readable; the chain is intact");
+    let text = fs::read_to_string(&file.path).unwrap();
+    let without: Vec<_> = text.lines().enumerate().filter(|(at, _)| *at != 3).collect();
+    let without: Vec<_> = without.into_iter().map(|(_, line)| line).collect();
+    fs::write(&file.path, without.join("\n")).unwrap();
+    verify(&file, &[]).exits(4).says("line 5: does not follow the last record before");
+    fs::write(&file.path, &text).unwrap();
     let report = verify(&file, &["-o", "json"]).json();
     assert_eq!((&report["unreadable"], &report["lines"]), (&json!(1), &json!(8)));
     let run = verify(&file, &["--user", "bo"]).exits(0);

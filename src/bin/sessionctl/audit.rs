@@ -31,7 +31,7 @@ use crate::console::text::without_password;
 mod batch;
 pub mod chain;
 
-use chain::{Locked, PREVIOUS, Tail, digest, tail};
+use chain::{Locked, PREVIOUS, Tail, WHOLE, digest, tail};
 
 /// Where the audit records go.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -309,9 +309,12 @@ impl Sink {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let before = match &self.reader {
             Some(reader) => tail(reader)?,
-            None => Tail { digest: last.clone(), is_torn: false },
+            None => Tail { digest: last.clone(), ..Tail::default() },
         };
         line[PREVIOUS] = before.digest.into();
+        if let Some(whole) = before.whole {
+            line[WHOLE] = whole.into();
+        }
         let text = json_text(&line);
         let end_of_torn = if before.is_torn { "\n" } else { "" };
         (&self.file).write_all(format!("{end_of_torn}{text}\n").as_bytes())?;
@@ -419,6 +422,31 @@ mod tests {
         for line in &lines[1..] {
             assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_record_after_a_torn_line_names_the_last_record_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.ndjson");
+        let append = |run: &str| drop(audit(&path).before(&intent(run)).unwrap());
+        let tear = |text: &str| {
+            let whole = fs::read_to_string(&path).unwrap_or_default();
+            fs::write(&path, whole + text).unwrap();
+        };
+        let last = || {
+            serde_json::from_str::<Value>(fs::read_to_string(&path).unwrap().lines().last()?).ok()
+        };
+        tear("{\"eve");
+        append("a");
+        assert_eq!(last().unwrap()[WHOLE], Value::Null);
+        assert!(last().unwrap().as_object().unwrap().contains_key(WHOLE));
+        append("b");
+        assert!(!last().unwrap().as_object().unwrap().contains_key(WHOLE));
+        let whole = digest(json_text(&last().unwrap()).as_bytes());
+        // Twice, as while the disk stays full.
+        tear("{\"event\":\"began\",\"run\":\"c\n{\"event\":");
+        append("d");
+        assert_eq!(last().unwrap()[WHOLE], whole.as_str());
     }
 
     #[test]

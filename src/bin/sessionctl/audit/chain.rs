@@ -5,11 +5,16 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::time::{Duration, Instant};
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// The key of the digest of the line before.
 pub const PREVIOUS: &str = "prev";
+/// The key of the digest of the last record, in a record that follows a torn line.
+pub const WHOLE: &str = "prev_whole";
+/// How many lines before a torn one are searched for a record.
+const MOST_TORN: u32 = 100;
 /// How long to wait for another process that appends, and how often to check.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
@@ -55,36 +60,73 @@ impl Lines {
 }
 
 /// The end of the file, which the next line follows.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tail {
     /// The digest of the last line; `None` in an empty file.
     pub digest: Option<String>,
     /// Whether the last line has no line end, for example because the disk was full.
     pub is_torn: bool,
+    /// If the last line is no record, and so has no digest of the line before it: the digest of the last
+    /// record, if there is one.
+    pub whole: Option<Option<String>>,
 }
 
 /// Reads the end of a file.
 pub fn tail(mut file: &File) -> io::Result<Tail> {
     let length = file.seek(SeekFrom::End(0))?;
-    let mut end: Vec<u8> = Vec::new();
-    let mut from = length;
+    let Some((last, mut from)) = line_before(file, length)? else { return Ok(Tail::default()) };
+    let mut tail = Tail {
+        digest: Some(digest(&last.text)),
+        is_torn: !last.is_ended,
+        whole: (!is_record(&last.text)).then_some(None),
+    };
+    // In a file of other lines there is none to be found.
+    for _ in 0..MOST_TORN {
+        if tail.whole != Some(None) || from == 0 {
+            return Ok(tail);
+        }
+        let Some((line, begin)) = line_before(file, from)? else { return Ok(tail) };
+        if is_record(&line.text) {
+            tail.whole = Some(Some(digest(&line.text)));
+        }
+        from = begin;
+    }
+    Ok(Tail { whole: tail.whole.filter(Option::is_some), ..tail })
+}
+
+/// A line of a file, without its end.
+struct Line {
+    text: Vec<u8>,
+    is_ended: bool,
+}
+
+/// The line before this place in the file, and where it begins.
+fn line_before(mut file: &File, place: u64) -> io::Result<Option<(Line, u64)>> {
+    let mut text: Vec<u8> = Vec::new();
+    let mut from = place;
     while from > 0 {
         let piece = from.min(PIECE);
         from -= piece;
         let mut bytes = vec![0; usize::try_from(piece).unwrap_or_default()];
         file.seek(SeekFrom::Start(from))?;
         file.read_exact(&mut bytes)?;
-        bytes.extend(end);
-        end = bytes;
+        bytes.extend(text);
+        text = bytes;
         // The last byte may be the line end of the last line.
-        let before = &end[..end.len() - 1];
+        let before = &text[..text.len() - 1];
         if let Some(at) = before.iter().rposition(|byte| *byte == b'\n') {
-            end.drain(..=at);
+            text.drain(..=at);
+            from += at as u64 + 1;
             break;
         }
     }
-    let is_torn = !end.is_empty() && end.pop_if(|byte| *byte == b'\n').is_none();
-    Ok(Tail { digest: (length > 0).then(|| digest(&end)), is_torn })
+    let is_ended = text.pop_if(|byte| *byte == b'\n').is_some();
+    Ok((place > 0).then_some((Line { text, is_ended }, from)))
+}
+
+/// Whether a line was written whole.
+fn is_record(line: &[u8]) -> bool {
+    line.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(line).is_ok()
 }
 
 /// A file that no other process appends to while this value exists.
@@ -138,7 +180,8 @@ mod tests {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(text.as_bytes()).unwrap();
             let digest = last.map(|last| digest(last.as_bytes()));
-            assert_eq!(tail(&file).unwrap(), Tail { digest, is_torn }, "{text:.20}");
+            let tail = tail(&file).unwrap();
+            assert_eq!((tail.digest, tail.is_torn), (digest, is_torn), "{text:.20}");
         }
     }
 

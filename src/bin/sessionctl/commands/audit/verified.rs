@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use crate::audit::chain::{PREVIOUS, digest};
+use crate::audit::chain::{PREVIOUS, WHOLE, digest};
 
 /// A fault, and the line that has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Verified {
     /// The digest of the last line.
     pub head: Option<String>,
     is_chained: bool,
+    /// The digest of the last record.
+    whole: Option<String>,
     /// The digest that one of the lines must have, or its beginning.
     sought: Option<String>,
 }
@@ -61,7 +63,7 @@ impl Verified {
         };
         drop(self.sought.take_if(is_sought));
         // A full disk can cut a line off. It cannot be read, but the next line still has its
-        // digest.
+        // digest, and that of the last record.
         let Ok(Value::Object(object)) = serde_json::from_slice(line) else {
             self.unreadable.push(self.lines);
             return None;
@@ -73,7 +75,13 @@ impl Verified {
                 None
             }
             None => Some("has no digest of the line before it"),
-            Some(Value::String(previous)) if Some(previous) == before.as_ref() => None,
+            Some(Value::String(previous)) if Some(previous) == before.as_ref() => {
+                let whole = object.get(WHOLE).map(Value::as_str);
+                whole.filter(|whole| *whole != self.whole.as_deref()).map(|_| {
+                    "does not follow the last record before the unreadable line: a line was changed, added \
+                     or removed"
+                })
+            }
             Some(Value::Null) if before.is_none() => None,
             Some(Value::Null) => Some("starts a new chain, although other lines precede it"),
             Some(_) if before.is_none() => Some("follows a line that is not in this file"),
@@ -82,6 +90,7 @@ impl Verified {
             }
         };
         self.is_chained |= object.contains_key(PREVIOUS);
+        self.whole.clone_from(&self.head);
         if let Some(what) = what {
             self.faults.push(Fault { line: Some(self.lines), what: what.to_owned() });
         }
@@ -157,6 +166,23 @@ mod tests {
         let mut swapped = whole.clone();
         swapped.swap(2, 3);
         assert!(!faults(&swapped).is_empty());
+    }
+
+    #[test]
+    fn a_record_before_a_torn_line_that_is_changed_or_removed_is_noticed() {
+        let mut whole = lines();
+        let last = digest(whole[5].as_bytes());
+        whole.push(r#"{"event":"be"#.to_owned());
+        let torn = digest(whole[6].as_bytes());
+        whole.push(format!(r#"{{"event":"x","prev":"{torn}","prev_whole":"{last}"}}"#));
+        assert_eq!(faults(&whole), []);
+        let mut changed = whole.clone();
+        changed[5] = changed[5].replace("event", "Event");
+        assert_eq!(faults(&changed), [Some(8)]);
+        let mut cut = whole.clone();
+        cut.remove(5);
+        assert_eq!(faults(&cut), [Some(7)]);
+        assert_eq!(faults(&whole[6..]), [Some(2)]);
     }
 
     #[test]
