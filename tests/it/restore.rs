@@ -234,6 +234,7 @@ fn nothing_is_restored_without_a_confirmation() {
         .exits(3)
         .fails_in_one_sentence()
         .says(&format!("restore 3 sessions from {} into {}.sessions", archived.path(), db.name))
+        .says("note: the archive may contain sessions that were renewed while the purge ran")
         .says("--yes");
     assert!(!db.collections().contains(&"sessions".to_owned()));
     let ask = |answer| db.command(&["restore", archived.path()]).on_terminal(&[("[y/N]", answer)]);

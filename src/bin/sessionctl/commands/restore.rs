@@ -35,7 +35,9 @@ use source::Source;
 ///
 /// An archive written by purge is inserted into the collection given by -d and -c, which is created if
 /// it does not exist. A session whose id already exists is skipped, so a restore can be repeated. Expired
-/// sessions are inserted too; the next sweep or a TTL index removes them again.
+/// sessions are inserted too; the next sweep or a TTL index removes them again. The archive also contains
+/// sessions that were renewed while the purge ran, and so stayed: if their users logged out since, they are
+/// inserted, too.
 ///
 /// An archive written by expire or fix undoes that command: each session gets back its archived
 /// document, unless it changed since. Sessions that were deleted since, by a TTL index or a sweeper, are
@@ -325,6 +327,11 @@ async fn confirm(
         context.check_rights(connection, context.collection(), &rights, action).await?;
         let remarks = counts.map(|counts| report.remarks(&counts)).unwrap_or_default();
         remarks.iter().for_each(|remark| context.note("note", remark));
+        if !report.is_undo && !args.only_present {
+            let text = "the archive may contain sessions that were renewed while the purge ran, and so \
+                        were not deleted then; any of them that are gone by now are inserted";
+            context.note("note", text);
+        }
     }
     let question = Question::YesNo(report.question(*planned));
     ask(beforehand, question, args.reads_stdin(), &context.signals).await
