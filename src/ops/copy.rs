@@ -4,7 +4,7 @@
 //! A session that the target does not have is inserted; one that it has is replaced only if the
 //! target's is older. So a copy can be interrupted at any point and repeated.
 //!
-//! A [`struct@Copy`] is a plain value; [`Store::copy_to`](crate::Store::copy_to) begins it.
+//! A [`CopyPlan`] is a plain value; [`Store::copy_to`](crate::Store::copy_to) begins it.
 
 mod convert;
 mod dialect;
@@ -21,4 +21,4 @@ pub use convert::{Converter, Loss, TARGETS};
 pub use following::{Event, Following};
 pub use ledger::LEDGERS;
 pub use run::Copying;
-pub use spec::{Changes, Copied, Copy, Step};
+pub use spec::{Changes, Copied, CopyPlan, Step};

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::Ledger;
 use super::run::Copying;
-use super::spec::{Changes, Copied, Copy, Step};
+use super::spec::{Changes, Copied, CopyPlan, Step};
 use super::write::Writer;
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
@@ -77,7 +77,7 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Following {
     source: Store,
-    copy: Copy,
+    copy: CopyPlan,
     writer: Writer,
     ledger: Ledger,
     turn: Turn,
@@ -115,7 +115,7 @@ impl Store {
     pub async fn copy_following(
         &self,
         target: &Self,
-        copy: Copy,
+        copy: CopyPlan,
         cancel: CancellationToken,
     ) -> Result<Following> {
         check(self, &copy.selection)?;
@@ -294,7 +294,7 @@ impl Following {
     async fn begin_pass(&mut self) -> Result<()> {
         self.writer.target.still_is(&self.identities.1).await?;
         self.writer.clock = Clock::at(self.writer.target.primary_now().await?);
-        let copy = Copy {
+        let copy = CopyPlan {
             selection: self.selection(),
             now: self.writer.clock.now(),
             converter: self.copy.converter.clone().map(|one| one.at(self.watch.now())),

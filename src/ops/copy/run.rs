@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::convert::Loss;
-use super::spec::{Changes, Copied, Copy, Step};
+use super::spec::{Changes, Copied, CopyPlan, Step};
 use super::write::{Intake, Item, Taken, Writer, Written};
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
@@ -43,7 +43,7 @@ enum Source {
 /// A running copy. If it is dropped, the batches in flight finish unobserved.
 pub struct Copying {
     source: Store,
-    copy: Copy,
+    copy: CopyPlan,
     writer: Writer,
     intake: Intake,
     filters: VecDeque<Filter>,
@@ -85,7 +85,7 @@ impl Store {
     pub async fn copy_to(
         &self,
         target: &Self,
-        copy: Copy,
+        copy: CopyPlan,
         cancel: CancellationToken,
     ) -> Result<Copying> {
         let writer = Writer::new(target, &copy, cancel.clone());
@@ -96,7 +96,7 @@ impl Store {
     pub(super) async fn copy_by(
         &self,
         writer: Writer,
-        copy: Copy,
+        copy: CopyPlan,
         cancel: CancellationToken,
     ) -> Result<Copying> {
         let target = writer.target.clone();

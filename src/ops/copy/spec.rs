@@ -11,7 +11,7 @@ use crate::ops::purge::{Cause, Pace};
 
 /// Which sessions are copied, and how gently: a plain value.
 #[derive(Debug, Clone)]
-pub struct Copy {
+pub struct CopyPlan {
     /// Which sessions.
     pub selection: Selection,
     /// Whether they are converted into the target's layout.

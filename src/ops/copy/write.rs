@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::convert::{Converter, Loss};
 use super::dialect::without_max_age;
 use super::ledger::{Digest, Ledger, digest};
-use super::spec::{Changes, Copy};
+use super::spec::{Changes, CopyPlan};
 use crate::error::{Error, Result};
 use crate::model::filter::Filter;
 use crate::model::key::Key;
@@ -133,7 +133,7 @@ impl Intake {
 pub(super) type Replacement = (RawDocumentBuf, RawDocumentBuf);
 
 impl Writer {
-    pub(super) fn new(target: &Store, copy: &Copy, cancel: CancellationToken) -> Self {
+    pub(super) fn new(target: &Store, copy: &CopyPlan, cancel: CancellationToken) -> Self {
         Self {
             target: target.clone().on_primary(),
             converts: copy.converter.is_some(),

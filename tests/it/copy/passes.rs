@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bson::doc;
-use sessionctl::copy::{Converter, Copy, Event, Following};
+use sessionctl::copy::{Converter, CopyPlan, Event, Following};
 use sessionctl::purge::{MaxLatency, Pace, PaceControl};
 use sessionctl::{Layout, Query, Selection, Store};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ fn begin(db: &Db, layout: &str) -> Following {
         let now = source.primary_now().await.unwrap();
         let converter = (source.layouts() != target.layouts())
             .then(|| Converter::new(source.layouts(), target.layout(), now).unwrap());
-        let copy = Copy {
+        let copy = CopyPlan {
             selection: Selection::new(Query::default(), now),
             converter,
             now,

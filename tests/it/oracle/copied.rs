@@ -1,7 +1,7 @@
 //! A copy of the oracle's documents: each session is copied or counted, and nothing else is.
 
 use bson::doc;
-use sessionctl::copy::{Converter, Copy, TARGETS};
+use sessionctl::copy::{Converter, CopyPlan, TARGETS};
 use sessionctl::purge::Pace;
 use sessionctl::{Layout, Query, Selection};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ impl Run<'_> {
             self.db.run(doc! { "delete": "copies", "deletes": [{ "q": {}, "limit": 0 }] });
             let converter = converts
                 .then(|| Converter::new(self.store.layouts(), &target, self.cutoff).unwrap());
-            let copy = Copy {
+            let copy = CopyPlan {
                 selection: Selection::new(Query::default(), self.cutoff),
                 converter,
                 now: self.cutoff,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bson::DateTime;
 use serde_json::{Value, json};
 use sessionctl::archive::Archive;
-use sessionctl::copy::{Converter, Copied, Copy, Copying};
+use sessionctl::copy::{Converter, Copied, CopyPlan, Copying};
 use sessionctl::purge::MaxLatency;
 use sessionctl::{Error, Query, Selection, State, Store};
 
@@ -87,7 +87,7 @@ pub struct Args {
 struct Prepared {
     source: Store,
     target: Store,
-    copy: Copy,
+    copy: CopyPlan,
     action: String,
     /// The selection, for the audit file.
     written: Value,
@@ -236,7 +236,7 @@ async fn prepare(context: &Context, args: &Args) -> Result<Option<Prepared>, Fai
         // Nothing is written at the target.
         pace.max_latency = MaxLatency::Off;
     }
-    let copy = Copy {
+    let copy = CopyPlan {
         selection,
         converter: converter.transpose().doing(&full)?,
         now: target_now,

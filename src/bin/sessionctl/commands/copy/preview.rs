@@ -2,7 +2,7 @@
 
 use bson::RawDocument;
 use serde_json::{Value, json};
-use sessionctl::copy::{Copy, Loss};
+use sessionctl::copy::{CopyPlan, Loss};
 use sessionctl::store::{Reading, documents};
 use sessionctl::{Layouts, Store};
 
@@ -22,7 +22,7 @@ pub async fn sample(
     context: &Context,
     source: &Store,
     target: &Store,
-    copy: &Copy,
+    copy: &CopyPlan,
 ) -> sessionctl::Result<Vec<Value>> {
     let mut shown = Vec::new();
     'reading: for filter in copy.selection.filter(source.layouts())? {
@@ -45,7 +45,7 @@ fn pair(
     context: &Context,
     source: &Store,
     target: &Store,
-    copy: &Copy,
+    copy: &CopyPlan,
     document: &RawDocument,
 ) -> Value {
     let show = |document: &RawDocument, layouts: &Layouts, namespace: String| {
