@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use bson::doc;
 use sessionctl::archive::Archive;
 use sessionctl::error::Fate;
+use sessionctl::mongod::Options;
 use sessionctl::purge::{Purge, Step, Strategy};
 use sessionctl::{Error, Key};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Db, at, becomes, connect_mongo, now};
+use crate::support::{Db, at, becomes, connect_mongo, now, own_server};
 
 const DEAD: usize = 3000;
 
@@ -159,6 +160,50 @@ fn a_purge_whose_index_is_dropped_or_hidden_continues_without_it() {
         assert_eq!((outcome.done, outcome.spared), (DEAD as u64, 0), "{what}");
         assert_eq!(db.count("sessions", doc! {}), 50, "{what}");
     }
+}
+
+/// The server counts nothing of a delete that it ends on its way.
+#[test]
+fn an_index_that_is_dropped_in_the_middle_of_a_delete_makes_the_count_inexact() {
+    let test_commands = vec![("enableTestCommands".to_owned(), "1".to_owned())];
+    let server = own_server(Options { parameters: test_commands, ..Options::default() });
+    let db = Db::on(&server.uri());
+    // Few enough for one delete along the index.
+    let dead = 900;
+    db.insert("sessions", (0..dead).map(|n| connect_mongo(&format!("dead-{n:05}"), at(-60 - n))));
+    index(&db);
+    let purge = Purge::expired(at(0), at(0));
+    let mut purging =
+        db.store("connect-mongo-json").purge(purge, CancellationToken::new()).unwrap();
+    db.admin(doc! { "setParameter": 1, "internalQueryExecYieldIterations": 50 });
+    let hangs = |mode: &str| {
+        let data = doc! {
+            "namespace": format!("{}.sessions", db.name), "checkForInterruptAfterHang": true,
+        };
+        let point = "setYieldAllLocksHang";
+        db.admin(doc! { "configureFailPoint": point, "mode": mode, "data": data });
+    };
+    let done = std::thread::scope(|scope| {
+        let stands = db.hold_deletes();
+        let deleting = scope.spawn(|| {
+            let mut done = 0;
+            while let Some(step) = db.runtime.block_on(purging.next()).unwrap() {
+                done += if let Step::Batch(batch) = step { batch.done } else { 0 };
+            }
+            done
+        });
+        stands.wait_for_a_delete();
+        hangs("alwaysOn");
+        drop(stands);
+        // A count by a query would stand there as well.
+        let count = || db.run(doc! { "count": "sessions" }).get_i32("n").unwrap();
+        becomes("some are deleted", count, |left| i64::from(*left) < dead);
+        db.run(doc! { "dropIndexes": "sessions", "index": "expires_1" });
+        hangs("off");
+        deleting.join().unwrap()
+    });
+    assert!(purging.lost_index() && !purging.is_exact() && done < dead as u64, "{done}");
+    assert_eq!(db.count("sessions", doc! {}), 0);
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl Batches<'_> {
         report.may_count_twice |= purging.may_count_twice();
         report.done = Some(report.done.unwrap_or(0));
         let left_alone = report.kept + report.refused;
-        let (is_exact, is_finished) = (purging.is_exact(), purging.is_finished());
+        let is_finished = purging.is_finished() && signals.received().is_none();
         // What comes back is archived, too.
         *archive = purging.into_archive();
         if let Err(error) = outcome {
@@ -175,11 +175,10 @@ impl Batches<'_> {
             report.left = left(store, &purge, report, left_alone).await;
             return Ok(Ran { stopped: None, ids, unwritten });
         }
-        let is_finished = is_finished && signals.received().is_none();
         let stopped = signals.stopped().unwrap_or(("run-time", Exit::WorkLeft));
         let stopped = (!is_finished).then_some(stopped);
         let is_known = reads_all && report.renewed.is_some();
-        if stopped.is_none() && is_exact && !is_known {
+        if stopped.is_none() && report.exact == Some(true) && !is_known {
             report.renewed = renewed(report, left_alone);
         }
         report.stopped = stopped.as_ref().map(|(why, _)| *why);
