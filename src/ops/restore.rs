@@ -40,14 +40,15 @@ pub struct Restored {
     pub read: u64,
     /// Documents that were inserted.
     pub inserted: u64,
-    /// Those that are as they were before they were changed: their expiry was given back.
+    /// Changed documents that got their archived form back.
     pub reverted: u64,
     /// Those that were not inserted, because the collection has their id already, and those that are as
     /// they were.
     pub skipped: u64,
     /// Those that were changed since, and left alone.
     pub changed: u64,
-    /// Those that are gone, and were not to be inserted, or that a fix left live: somebody ended them.
+    /// Missing documents that were not inserted: with `only_present`, or because a session that a fix left
+    /// live was ended since.
     pub absent: u64,
     /// Those that the collection refuses because of their content: another unique index has their value,
     /// a validator forbids them, and so on.

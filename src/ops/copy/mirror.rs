@@ -130,7 +130,7 @@ impl Writer {
         if let Some(identity) = &self.identity
             && plan.entries.iter().any(|(_, entry)| entry.place == Place::Ended)
         {
-            // A collection that was dropped or replaced has nothing, which is no log-out of everybody.
+            // A collection that was dropped or replaced is empty, but nobody logged out.
             self.target.still_is(identity).await?;
         }
         // First, because a session that was written and is not recorded would never be removed.

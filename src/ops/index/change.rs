@@ -320,22 +320,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::IndexDiffers`] if another index is in its place: it is not changed.
-    pub async fn index_install(&self, lifetime: Option<Duration>) -> Result<Installed> {
-        self.index_change(Aim::Install, lifetime).await
-    }
-
-    /// Replaces the TTL index that differs from the wanted one. If only the seconds differ, they
-    /// are changed in place. Otherwise the old index is dropped first, and the server deletes
-    /// nothing while the new one is being built.
-    ///
-    /// # Errors
-    /// If the server refuses the command or cannot be reached.
-    pub async fn index_replace(&self, lifetime: Option<Duration>) -> Result<Installed> {
-        self.index_change(Aim::Replace, lifetime).await
-    }
-
-    async fn index_change(&self, aim: Aim, lifetime: Option<Duration>) -> Result<Installed> {
-        let mut changing = self.index_changing(aim, lifetime);
+    pub(crate) async fn index_install(&self, lifetime: Option<Duration>) -> Result<Installed> {
+        let mut changing = self.index_changing(Aim::Install, lifetime);
         while let Some(change) = changing.next().await? {
             changing.apply(&change).await?;
         }

@@ -30,7 +30,7 @@ impl Following {
             self.total.add(&seen);
             done.add(&seen);
             if !gone.is_empty() {
-                // A collection that was dropped has nothing, which is no log-out of everybody.
+                // A collection that was dropped is empty, but nobody logged out.
                 self.source.still_is(&self.identities.0).await?;
                 let removed = self.remove(gone).await?;
                 done.add(&removed);

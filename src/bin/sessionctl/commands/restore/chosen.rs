@@ -36,13 +36,13 @@ pub struct Chosen {
     except: HashSet<Key>,
 }
 
-/// What was chosen, and what is to be said of it.
+/// The chosen sessions, with what to report about them.
 #[derive(Debug)]
 pub struct Choosing {
     pub chosen: Arc<Chosen>,
     /// How many sessions that is.
     pub count: u64,
-    /// As the audit file has it.
+    /// The selection, for the audit file.
     pub written: Value,
     /// How the command ends when all is done.
     pub end: Result<Exit, Failure>,
@@ -63,7 +63,7 @@ impl Chosen {
     }
 }
 
-/// Whether anything was chosen: then not everything is restored.
+/// Whether a selection was given, so that only some sessions are restored.
 pub fn is_choice(typed: &SelectionArgs) -> bool {
     let spares = !typed.except.is_empty()
         || !typed.except_user.is_empty()
@@ -72,7 +72,7 @@ pub fn is_choice(typed: &SelectionArgs) -> bool {
 }
 
 impl Context {
-    /// The layouts that the documents of an archive speak for.
+    /// The layouts detected from the documents of an archive.
     pub fn layouts_of_archive(
         &self,
         source: &Source,
@@ -105,7 +105,7 @@ impl Context {
         store.map(|store| store.layouts().clone())
     }
 
-    /// The sessions of an archive that were chosen; none where all are restored.
+    /// The sessions of an archive that were chosen; `None` if all are restored.
     pub async fn choose(
         &self,
         typed: &SelectionArgs,
