@@ -17,6 +17,9 @@ use crate::model::document::{Found, Unit};
 use crate::model::number::millis_of;
 use crate::model::payload;
 
+/// 2000-01-01. `doctor` takes earlier expiries for numbers in a wrong unit.
+const LONG_AGO_MS: i64 = 946_684_800_000;
+
 impl Rule {
     /// The value in milliseconds above which there is a time. Null is below all numbers.
     fn floor(&self) -> Bson {
@@ -195,7 +198,10 @@ impl Rule {
     /// The value of the field, as the store writes it, of a session that is over since `time`. If
     /// the field is the last touch, the lifetime is still added to it.
     pub(super) fn over_since(&self, time: DateTime) -> Bson {
-        let value = self.limit(time);
+        let value = match self.lifetime_from {
+            Some(_) => self.value_at(LONG_AGO_MS),
+            None => self.limit(time),
+        };
         match (self.kind, value) {
             (Kind::Flag, _) => self.over().into(),
             (_, Bson::DateTime(date)) if self.text => payload::time(date).into(),

@@ -202,7 +202,11 @@ impl Rule {
     }
 
     pub(super) fn limit(&self, time: DateTime) -> Bson {
-        let millis = self.limit_millis(time);
+        self.value_at(self.limit_millis(time))
+    }
+
+    /// A time as the field holds it, if that is no text.
+    pub(super) fn value_at(&self, millis: i64) -> Bson {
         match self.unit {
             Some(unit) => unit.number(millis),
             None => Bson::DateTime(DateTime::from_millis(millis)),
