@@ -266,7 +266,7 @@ fn a_layout_without_a_date_says_that_it_cannot() {
         let laravel = ["--layout", "laravel-database", "--yes"];
         db.sessionctl(&[&["fix"], arguments, &laravel].concat()).exits(1).fails_in_one_sentence()
     };
-    fix(&["expiry"]).says("is not a date");
+    fix(&["expiry", "--lifetime", "2h"]).says("is not a date");
     fix(&["endless", "--lifetime", "1h"]).says("no expiry that can be written");
     db.sessionctl(&["fix", "endless", "--yes"]).exits(2).fails_in_one_sentence().says("--lifetime");
 }

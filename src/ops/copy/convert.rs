@@ -213,7 +213,8 @@ impl Converter {
         let Timing { over, touched } = timing;
         if Dialect::of(&self.target) == Dialect::Koa {
             // Its own touch counts for the TTL index. One that is as long ago as that would be the end.
-            let lifetime = self.target.expiry[0].lifetime.unwrap_or(0);
+            let of_index = self.target.ttl_index.as_ref().and_then(|ttl| ttl.seconds);
+            let lifetime = self.target.expiry[0].lifetime.or(of_index).unwrap_or(0);
             let lifetime = i64::try_from(lifetime).unwrap_or(0).saturating_mul(1000);
             let ends = touched.timestamp_millis().saturating_add(lifetime);
             let touched = if ends > self.now.timestamp_millis() { touched } else { self.now };

@@ -282,7 +282,8 @@ impl Writer {
         let of = |document: &RawDocument| layouts.of(document).glance(document, now);
         let (ours, theirs) = (of(new), of(existing));
         // Where the touch decides, that may be the time of the copy.
-        let by_touch = self.target.layout().expiry[0].lifetime.is_some();
+        let rule = &self.target.layout().expiry[0];
+        let by_touch = rule.lifetime.is_some() || rule.lifetime_from.is_some();
         if self.converts
             && (by_touch || ours.expires == theirs.expires)
             && content(layouts.of(new), new) == content(layouts.of(existing), existing)

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use bson::{Bson, DateTime, Document, doc};
 use sessionctl::mongod::Options;
 
-use super::{
-    Catbox, Date, Fixture, Foal, Inside, Koa, Never, Number, Own, Positive, Text, Touch, at,
-};
+use super::{Catbox, Date, Fixture, Inside, Koa, Never, Number, Own, Positive, Text, Touch, at};
 use crate::support::{Db, becomes, now, own_server};
 
 const DAY: i64 = 86_400_000;
@@ -41,7 +39,7 @@ fn doomed(fixture: &Fixture, document: &Document) -> Result<Option<i64>, ()> {
         (_, Touch(path, seconds)) => date(path).map(|at| at + seconds * 1000),
         (_, Koa) => date("updatedAt").map(|at| at + DAY),
         (_, Catbox) => date("expiresAt"),
-        (_, Number(..) | Positive(_) | Own(..) | Text(_) | Inside(_) | Foal | Never) => {
+        (_, Number(..) | Positive(_) | Own(..) | Text(_) | Inside(_) | Never) => {
             return Err(());
         }
     })
