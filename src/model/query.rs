@@ -223,7 +223,29 @@ pub enum Verdict {
 mod tests {
     use std::time::Duration;
 
+    use bson::doc;
+    use bson::raw::RawDocumentBuf;
+
     use super::*;
+
+    /// Its user is unknown: it is neither anonymous nor somebody else's.
+    #[test]
+    fn a_session_that_connect_mongo_encrypted_may_be_anybodys() {
+        let layout = Layout::named("connect-mongo-json").unwrap();
+        let ciphertext = r#"{"hmac":"33112ee1","ct":"f998fe06","iv":{"type":"Buffer","data":[1]}}"#;
+        let document = doc! { "_id": "a", "session": ciphertext };
+        let document = RawDocumentBuf::try_from(&document).unwrap();
+        let now = DateTime::from_millis(0);
+        let judge = |query: &Query| {
+            let fields = Fields::of(&document);
+            query.judge(layout, &fields, (now, now), true).map(|found| found.may_have_user)
+        };
+        assert_eq!(judge(&Query::default()), Ok(true));
+        let anonymous = Query { anonymous: true, ..Query::default() };
+        assert_eq!(judge(&anonymous), Err(Unselected::Undecided));
+        let of_asa = Query { users: Some("asa".into()), ..Query::default() };
+        assert_eq!(judge(&of_asa), Err(Unselected::Undecided));
+    }
 
     #[test]
     fn a_condition_without_its_date_is_an_error() {

@@ -18,6 +18,10 @@ use super::{json, pickle};
 /// The minimum size of a ciphertext: a nonce of 12 bytes, a tag of 16, and one byte.
 const SHORTEST: usize = 29;
 
+/// The members of an object that is a ciphertext. Laravel's are text.
+pub const KRUPTEIN: [&str; 2] = ["hmac", "ct"];
+pub const LARAVEL: [&str; 3] = ["iv", "value", "mac"];
+
 /// The method that encrypted `bytes`, if they are encrypted.
 pub fn encryption(bytes: &[u8]) -> Option<&'static str> {
     if bytes.first() == Some(&0x80) {
@@ -96,7 +100,7 @@ pub fn is_ciphertext(value: &Value) -> bool {
 }
 
 fn is_kruptein(value: &Value) -> bool {
-    value.get("ct").is_some() && value.get("hmac").is_some()
+    KRUPTEIN.iter().all(|key| value.get(key).is_some())
 }
 
 fn is_laravel(text: &[u8]) -> bool {
@@ -104,7 +108,7 @@ fn is_laravel(text: &[u8]) -> bool {
 }
 
 fn is_laravel_value(value: &Value) -> bool {
-    ["iv", "value", "mac"].iter().all(|key| value[*key].is_string())
+    LARAVEL.iter().all(|key| value[*key].is_string())
 }
 
 #[cfg(test)]

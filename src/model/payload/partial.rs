@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::codec::Codec;
 use super::decode::{Payload, decode};
+use super::encrypted::{KRUPTEIN, LARAVEL};
 use super::json;
 use super::path::get;
 use super::place::PayloadPlace;
@@ -39,9 +40,12 @@ impl<'a> Partial<'a> {
             // The letters that the paths begin with are needed only if there are too many members.
             let some_members = || {
                 let wanted = Letters::of(paths);
-                Members::of(text, |name| wanted.may_lead_through(name))
+                let of_cipher =
+                    |name: &str| KRUPTEIN.iter().chain(&LARAVEL).any(|own| *own == name);
+                Members::of(text, |name| of_cipher(name) || wanted.may_lead_through(name))
             };
-            if let Some(members) = Members::of(text, |_| true).or_else(some_members) {
+            let members = Members::of(text, |_| true).or_else(some_members);
+            if let Some(members) = members.filter(|members| !is_ciphertext(members)) {
                 return Self::Members(members);
             }
         }
@@ -89,6 +93,13 @@ impl<'a> Partial<'a> {
     }
 }
 
+/// Whether the members are those of a ciphertext, which decoding then names.
+fn is_ciphertext(members: &Members<'_>) -> bool {
+    let text = |key: &&str| members.get(key).map(|at| at.text);
+    KRUPTEIN.iter().all(|key| text(key).is_some())
+        || LARAVEL.iter().all(|key| text(key).is_some_and(|text| text.starts_with('"')))
+}
+
 /// Whether the JSON `text` is an array, or an object other than `{"$oid": ...}`.
 fn is_structure(text: &str) -> bool {
     let is_id = |inner: &str| inner.trim_start().starts_with("\"$oid\"");
@@ -97,11 +108,15 @@ fn is_structure(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bson::doc;
+    use bson::raw::RawDocumentBuf;
     use proptest::prelude::*;
 
     use super::members::MOST;
     use super::*;
+    use crate::model::layout::Layout;
     use crate::model::payload::decode::by_codecs;
+    use crate::model::payload::samples;
 
     const PATHS: [&str; 8] = [
         "passport.user",
@@ -138,6 +153,27 @@ mod tests {
         let value =
             |path| whole.get(path).map(Cow::into_owned).filter(|value| !names_nobody(value));
         (partial, PATHS.map(value).to_vec())
+    }
+
+    /// Stored by connect-mongo 4.1 as it is.
+    #[test]
+    fn a_ciphertext_is_not_taken_for_the_members_of_a_payload() {
+        let place: PayloadPlace = Layout::named("connect-mongo-json").unwrap().payload.clone();
+        let many = (0..MOST).map(|at| format!(",\"x{at}\":1")).collect::<String>();
+        for (text, is_readable) in [
+            (samples::KRUPTEIN.to_owned(), false),
+            (format!("{{\"ct\":\"f9\"{many},\"hmac\":\"33\"}}"), false),
+            (r#"{"iv":"q3J9","value":"x","mac":"9d3c","tag":""}"#.to_owned(), false),
+            (r#"{"iv":"q3J9","value":7,"mac":"9d3c"}"#.to_owned(), true),
+            (r#"{"hmac":"33","user":"asa"}"#.to_owned(), true),
+            (r#"{"inner":{"ct":"f9","hmac":"33"}}"#.to_owned(), true),
+        ] {
+            let document = doc! { "_id": "a", "session": &text };
+            let document = RawDocumentBuf::try_from(&document).unwrap();
+            let partial = Partial::at(&place, &Fields::of(&document), PATHS.into_iter());
+            assert_eq!(partial.is_readable(), is_readable, "{text}");
+            assert_eq!(decode(&place, &document).value().is_some(), is_readable, "{text}");
+        }
     }
 
     #[test]

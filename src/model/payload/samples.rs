@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use super::reader::Decoded;
 
+/// What kruptein 2.2 makes of a payload, without `use_asn1`: the object that connect-mongo 4.1 stores.
+pub const KRUPTEIN: &str = r#"{"hmac":"33112ee1","ct":"f998fe06","iv":{"type":"Buffer","data":[172,234]},"salt":{"type":"Buffer","data":[7,1]},"aad":"e9590c04","at":{"type":"Buffer","data":[1,2]}}"#;
+
 /// The documents of a fixture, as canonical Extended JSON.
 pub fn documents(fixture: &str) -> Vec<Value> {
     let path = find(fixture);

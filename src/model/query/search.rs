@@ -148,7 +148,15 @@ fn payload(layout: &Layout, paths: &[&str], texts: &[&str]) -> Option<Vec<Docume
         // a brace. A comparison is cheaper than a regular expression, and with a collation it
         // matches more.
         let is_no_object = doc! { field: { "$not": { "$gte": "{", "$lt": "|" } } };
-        texts.iter().map(has_text).chain([Some(is_no_object)]).collect()
+        // A ciphertext may be an object. With a collation that ignores quotes, the last letter still
+        // ends the range.
+        let is_ciphertext = [("hmac", "hmad"), ("ct", "cu"), ("iv", "iw")];
+        let is_ciphertext = is_ciphertext.map(|(name, end)| {
+            let range = doc! { "$gte": format!("{{\"{name}\""), "$lt": format!("{{\"{end}") };
+            Some(doc! { field: range })
+        });
+        let others = [Some(is_no_object)].into_iter().chain(is_ciphertext);
+        texts.iter().map(has_text).chain(others).collect()
     } else {
         None
     }
@@ -304,6 +312,20 @@ mod tests {
             filter,
             doc! { "$or": [{ "_p_user": { "$in": ["_User$Xq81hEJ0kQ", "Xq81hEJ0kQ"] } }] }
         );
+    }
+
+    /// Those in quotes or base64 do not begin with a brace.
+    #[test]
+    fn a_ciphertext_that_is_an_object_is_a_candidate() {
+        let layout = Layout::named("connect-mongo-json").unwrap();
+        for filter in [users(layout, &"asa".into()), value(layout, "role", "admin")] {
+            let filter = filter.unwrap();
+            for (from, to) in [("{\"hmac\"", "{\"hmad"), ("{\"ct\"", "{\"cu"), ("{\"iv\"", "{\"iw")]
+            {
+                let range = doc! { "session": { "$gte": from, "$lt": to } };
+                assert!(filter.get_array("$or").unwrap().contains(&range.into()), "{filter}");
+            }
+        }
     }
 
     #[test]
