@@ -38,8 +38,9 @@ fn shape(body: &[u8], most: usize) -> Option<RawDocumentBuf> {
             }
             // Without its length, which is what is written anew; the subtype stays.
             BINARY if value[4] != OLD_BINARY => {
-                let length = i32::try_from(SHAPE).ok()?;
-                [&length.to_le_bytes()[..], &value[4..5 + SHAPE]].concat().into()
+                let end = value.len().min(5 + SHAPE);
+                let length = i32::try_from(end - 5).ok()?;
+                [&length.to_le_bytes()[..], &value[4..end]].concat().into()
             }
             _ => value.into(),
         };
@@ -52,6 +53,9 @@ fn shape(body: &[u8], most: usize) -> Option<RawDocumentBuf> {
 const OLD_BINARY: u8 = 0x02;
 
 fn cut_text(text: &[u8]) -> Option<Vec<u8>> {
+    if text.len() <= SHAPE {
+        return Some(text.to_vec());
+    }
     let Ok(text) = std::str::from_utf8(text) else { return Some(text[..SHAPE].to_vec()) };
     let is_whole = |at: &usize| text.is_char_boundary(*at);
     let head = (0..=SHAPE / 2).rev().find(is_whole)?;
@@ -80,6 +84,23 @@ mod tests {
     use bson::{Document, doc};
 
     use super::*;
+
+    #[test]
+    fn a_value_is_cut_at_the_limit_and_not_before_it() {
+        for length in SHAPE - 8..SHAPE + 8 {
+            let size = i32::try_from(length).unwrap().to_le_bytes();
+            let whole = i32::try_from(length + 1).unwrap().to_le_bytes();
+            let mut raw = Raw::new();
+            let of = |byte: u8| vec![byte; length];
+            raw.put("bytes", BINARY, &[&size[..], &[0x80], &of(1)].concat());
+            raw.put("text", STRING, &[&whole[..], &of(b'a'), &[0]].concat());
+            raw.put("broken", STRING, &[&whole[..], &of(0xff), &[0]].concat());
+            let shape = shape_of(&raw.done());
+            let sizes = Elements::in_bytes(shape.as_bytes()).map(|one| one.bytes().len());
+            let kept = length.min(SHAPE);
+            assert_eq!(sizes.collect::<Vec<_>>(), [kept + 5; 3], "{length}");
+        }
+    }
 
     #[test]
     fn the_shape_of_a_document_has_its_fields_and_types_and_is_small() {
