@@ -245,6 +245,8 @@ pub struct Detect {
 pub enum Weak {
     /// Unless the TTL index of the store exists.
     UnlessIndexed,
+    /// Unless the collection has a name that the store gives it.
+    UnlessNamed,
     /// In any case.
     Always,
 }

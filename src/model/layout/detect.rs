@@ -337,7 +337,7 @@ fn verdict_of_several(
     verdict(certainty, whole)
 }
 
-/// The store's own TTL index makes weak evidence certain. No store makes a partial one that skips
+/// The store's own TTL index, or its name of the collection, makes weak evidence certain. No store makes a partial one that skips
 /// sessions.
 fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
     let ttl = candidate.layout.ttl_index.as_ref();
@@ -350,6 +350,7 @@ fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
     match candidate.layout.detect.weak {
         Some(Weak::Always) => Certainty::Weak,
         Some(Weak::UnlessIndexed) if !confirmed => Certainty::Weak,
+        Some(Weak::UnlessNamed) if !is_named(sample, &candidate.layout) => Certainty::Weak,
         _ => Certainty::Certain,
     }
 }
@@ -401,9 +402,13 @@ fn score(sample: &Sample, layout: &Layout) -> usize {
 /// An index that is the only evidence of an expiry counts only once: another store may keep an
 /// expiry of another type in that field.
 fn score_without_expiry(sample: &Sample, layout: &Layout) -> usize {
+    layout.detect.require.len() * FIELD + usize::from(is_named(sample, layout)) * 3
+}
+
+/// Whether the collection has a name that the store gives it by default.
+fn is_named(sample: &Sample, layout: &Layout) -> bool {
     let collection = sample.namespace.split_once('.').map_or("", |(_, collection)| collection);
-    let named = layout.collections.iter().any(|name| name == collection);
-    layout.detect.require.len() * FIELD + usize::from(named) * 3
+    layout.collections.iter().any(|name| name == collection)
 }
 
 /// The layouts whose indexes an empty collection has.
