@@ -316,7 +316,7 @@ impl<'a> Search<'a> {
         if text.is_empty() || self.wanted.is_some_and(|wanted| !wanted.contains(text)) {
             return;
         }
-        let names = way.names();
+        let Some(names) = way.names() else { return };
         if names_a_user(&names, text.parse::<f64>().is_ok()) {
             let slash = if is_field { "/" } else { "" };
             self.found.insert(format!("{slash}{}", names.join(".")));
@@ -324,14 +324,20 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The longest name on the way to a user, in bytes. Longer ones are not read, because they would be
+/// read again for each value below them.
+const LONGEST: usize = 128;
+
 impl Way<'_> {
-    fn names(&self) -> Vec<String> {
-        let mut names = self.before.map(Way::names).unwrap_or_default();
+    /// `None` if one is too long.
+    fn names(&self) -> Option<Vec<String>> {
+        let mut names = self.before.map_or(Some(Vec::new()), Way::names)?;
         names.push(match self.name {
+            Name::Key(name) if name.len() > LONGEST => return None,
             Name::Key(name) => name.to_owned(),
             Name::Index(index) => index.to_string(),
         });
-        names
+        Some(names)
     }
 }
 
@@ -372,6 +378,19 @@ mod tests {
         };
         let found = places("connect-mongo-json", &document, "42");
         assert_eq!(found, ["/memberId", "account.id", "user"]);
+    }
+
+    /// A name of half a megabyte, once for each of a hundred thousand values.
+    #[test]
+    fn a_name_that_is_too_long_for_a_users_is_not_read_again_for_each_value_below_it() {
+        let long = format!("user{}", "A".repeat(500_000));
+        let document = doc! { "_id": "a", "session": { long: { "email": vec!["a"; 125_000] } } };
+        let layout = Layout::named("express-session-object").unwrap();
+        let raw = RawDocumentBuf::try_from(&document).unwrap();
+        assert!(layout.likely_users(&raw, &layout.payload(&raw)).is_empty());
+        let name = "login_customers_59ba36addc2b2f9401580f014c7f58ea4e30989d";
+        let document = doc! { "_id": "a", "session": { name: "bob" } };
+        assert_eq!(places("express-session-object", &document, "bob"), [name]);
     }
 
     #[test]
