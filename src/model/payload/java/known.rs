@@ -170,7 +170,9 @@ fn keys(map: Value) -> Value {
     for (key, value) in map {
         match value {
             Value::Array(pairs) if key == "$pairs" => {
-                keys.extend(pairs.into_iter().map(|mut pair| pair["key"].take()));
+                // Any other object may have a field with this name.
+                let key = |mut pair: Value| pair.get_mut("key").map(Value::take).unwrap_or(pair);
+                keys.extend(pairs.into_iter().map(key));
             }
             _ => keys.push(Value::from(key)),
         }
@@ -199,10 +201,11 @@ fn big_decimal(object: &mut Object) -> Option<Value> {
         Ok(0) => unscaled,
         Ok(scale @ 1..=40) => {
             let digits = format!("{digits:0>width$}", width = scale + 1);
-            let (whole, fraction) = digits.split_at(digits.len() - scale);
+            // Not in the middle of a letter, if these are no digits.
+            let (whole, fraction) = digits.split_at_checked(digits.len() - scale)?;
             format!("{sign}{whole}.{fraction}")
         }
-        _ => format!("{sign}{digits}E{:+}", -scale),
+        _ => format!("{sign}{digits}E{:+}", scale.saturating_neg()),
     }))
 }
 
@@ -219,4 +222,37 @@ fn locale(object: &mut Object) -> Option<Value> {
     let parts = [Some(language), object.take("country"), object.take("variant")];
     let parts: Vec<&str> = parts.iter().flatten().filter_map(Value::as_str).collect();
     Some(Value::from(parts.join("_").trim_end_matches('_')))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::payload::java::object::{Class, Field};
+
+    /// An object can have any field, whatever its class writes.
+    #[test]
+    fn what_only_looks_like_a_map_with_pairs_is_shown_as_it_is() {
+        let pairs = json!({ "$pairs": ["x", 7, { "key": [1], "value": null }], "a": true });
+        assert_eq!(keys(pairs), json!(["x", 7, [1], "a"]));
+    }
+
+    fn decimal(digits: Value, scale: i64) -> Option<Value> {
+        let field = |name: &str| Field { kind: b'J', name: name.to_owned() };
+        let fields = vec![field("scale"), field("intVal")];
+        let name = "java.math.BigDecimal".to_owned();
+        let class = Rc::new(Class { name, flags: 2, fields, parent: None });
+        let level =
+            Level { class: Rc::clone(&class), fields: vec![scale.into(), digits], extra: vec![] };
+        value(&mut Object { class, levels: vec![level] })
+    }
+
+    #[test]
+    fn a_decimal_of_any_scale_and_any_digits_is_read() {
+        assert_eq!(decimal("-1250".into(), 2), Some("-12.50".into()));
+        assert_eq!(decimal("1".into(), i64::MIN), Some("1E+9223372036854775807".into()));
+        assert_eq!(decimal("1".into(), i64::MAX), Some("1E-9223372036854775807".into()));
+        assert_eq!(decimal("ÅÅÅ".into(), 1), None);
+    }
 }
