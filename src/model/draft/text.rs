@@ -12,9 +12,22 @@ pub(super) fn unit_name(unit: Unit) -> &'static str {
     }
 }
 
-/// A TOML string.
+/// A TOML string. What a terminal would interpret is escaped.
 pub(super) fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    if text.chars().all(|letter| is_plain(letter) || letter == ' ') {
+        return toml::Value::String(text.to_owned()).to_string();
+    }
+    let mut quoted = "\"".to_owned();
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            letter if is_plain(letter) || letter == ' ' => quoted.push(letter),
+            // Writing to a String cannot fail.
+            letter => drop(write!(quoted, "\\U{:08X}", u32::from(letter))),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 pub(super) fn list(texts: &[String]) -> String {
@@ -63,13 +76,11 @@ pub(super) fn comments(text: &mut String, sentences: &[impl AsRef<str>]) {
 
 /// A name without characters that a terminal or a comment would interpret.
 pub(super) fn printable(name: &str) -> String {
-    name.chars()
-        .map(
-            |letter| {
-                if letter.is_alphanumeric() || letter.is_ascii_graphic() { letter } else { '?' }
-            },
-        )
-        .collect()
+    name.chars().map(|letter| if is_plain(letter) { letter } else { '?' }).collect()
+}
+
+fn is_plain(letter: char) -> bool {
+    letter.is_alphanumeric() || letter.is_ascii_graphic()
 }
 
 pub(super) fn slug(collection: &str) -> String {
@@ -79,4 +90,27 @@ pub(super) fn slug(collection: &str) -> String {
     let slug: String = collection.chars().map(letter).collect();
     let slug = slug.trim_matches('-');
     if slug.is_empty() { "sessions".to_owned() } else { slug.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_stays_the_same_in_toml_and_shows_nothing_that_a_terminal_interprets() {
+        for text in [
+            "user.id",
+            "a b",
+            "Åsa's \"本\"",
+            "it's a \\ and \"",
+            "\u{9b}2J\u{1b}]0;x\u{7}\n\t\u{7f}",
+            "a\u{202e}b\u{200b}\u{2066}\u{feff}c\u{e0041}",
+        ] {
+            let quoted = quoted(text);
+            let is_plain = |letter: char| printable(&letter.to_string()) != "?" || letter == ' ';
+            assert!(quoted.chars().all(is_plain), "{quoted:?}");
+            let table: toml::Table = format!("key = {quoted}").parse().unwrap();
+            assert_eq!(table["key"].as_str(), Some(text), "{quoted}");
+        }
+    }
 }
