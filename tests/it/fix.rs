@@ -85,8 +85,24 @@ fn numbers_with_these_digit_counts_have_only_one_unit() {
         (Bson::Double(1_767_323_045_678.4), Some(FRIDAY + 678)),
         (Bson::Int64(1_767_323_045_678_000), Some(FRIDAY + 678)),
         (Bson::Int64(1_767_323_045_678_000_000), Some(FRIDAY + 678)),
-        (Bson::Int32(1_000_000_000), Some(1_000_000_000_000)),
+        (Bson::Int32(1_200_000_000), Some(1_200_000_000_000)),
+        (Bson::Int64(2_199_999_999), Some(2_199_999_999_000)),
     ]);
+}
+
+/// Somebody stored a lifetime in milliseconds, or "never", where the expiry belongs.
+#[test]
+fn a_duration_is_not_taken_for_seconds_since_1970() {
+    let days = [12, 14, 15, 20, 25, 30, 60, 90];
+    let unclear = days.map(|days| Bson::Int64(days * 86_400_000));
+    let others = [
+        Bson::Int32(1_199_999_999),
+        Bson::Double(1_209_600_000.0),
+        "1209600000".into(),
+        Bson::Int64(9_999_999_999),
+    ];
+    let unclear: Vec<_> = unclear.into_iter().chain(others).map(|one| (one, None)).collect();
+    become_dates(&unclear);
 }
 
 #[test]

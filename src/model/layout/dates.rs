@@ -112,8 +112,11 @@ const FORMS: [Form; 3] = [
 /// Numbers of 10, 13, 16 and 19 digits: seconds, milliseconds, microseconds and nanoseconds of the
 /// years 2001 to 2286, which cannot be confused with each other. Each row has the lower bound, the
 /// upper bound, and the units per millisecond (0.001 for seconds).
+///
+/// Seconds are only those of the years 2008 to 2039: other numbers of 10 digits are more likely a
+/// lifetime in milliseconds, such as 2592000000 for 30 days, or a number that means "never".
 const UNITS: [(i64, i64, f64); 4] = [
-    (1_000_000_000, 10_000_000_000, 0.001),
+    (1_200_000_000, 2_200_000_000, 0.001),
     (1_000_000_000_000, 10_000_000_000_000, 1.0),
     (1_000_000_000_000_000, 10_000_000_000_000_000, 1e3),
     (1_000_000_000_000_000_000, i64::MAX, 1e6),
@@ -259,11 +262,19 @@ fn in_document(value: &str) -> Document {
     } }
 }
 
+/// Whole hours in milliseconds, such as 1209600000 for 14 days, are a lifetime even if they could be
+/// seconds since 1970.
+const HOUR_MS: i64 = 3_600_000;
+
 fn of_number(value: &str) -> Document {
     let branches: Vec<_> = UNITS
         .into_iter()
         .map(|(from, below, in_millisecond)| {
-            let is_it = doc! { "$and": [{ "$gte": [value, from] }, { "$lt": [value, below] }] };
+            let mut is_it = vec![doc! { "$gte": [value, from] }, doc! { "$lt": [value, below] }];
+            if in_millisecond < 1.0 {
+                is_it.push(doc! { "$ne": [{ "$mod": [value, HOUR_MS] }, 0] });
+            }
+            let is_it = doc! { "$and": is_it };
             let millis = match in_millisecond {
                 whole if whole >= 1.0 => doc! { "$divide": [value, whole] },
                 _ => doc! { "$multiply": [value, 1000] },

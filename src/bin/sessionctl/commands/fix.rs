@@ -36,7 +36,8 @@ enum Command {
     /// 3339); Fri, 02 Jan 2026 03:04:05 GMT; and Fri Jan 02 2026 04:04:05 GMT+0100. Numbers, and text
     /// that is only digits, are read by the number of digits before the decimal point: 10 digits are
     /// seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds. A value without a clear meaning, such
-    /// as 01/02/2026 or a time without a zone, is not changed, and the exit code is then 1.
+    /// as 01/02/2026, a time without a zone, or 1209600000 (14 days in milliseconds), is not changed,
+    /// and the exit code is then 1.
     #[command(after_help = "Examples:
   sessionctl fix expiry --dry-run
   sessionctl fix expiry --archive before.bson.zst --yes")]
