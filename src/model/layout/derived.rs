@@ -52,8 +52,7 @@ impl Rule {
 
     /// The text with the time: the one at the path, or what follows the mark in it.
     fn said(&self) -> Bson {
-        let field = self.field();
-        let Some(mark) = &self.after else { return field.into() };
+        let Some(mark) = &self.after else { return self.field().into() };
         // Not with `$substrBytes`, which fails before bytes that are not UTF-8. If the mark occurs
         // again before any quotation mark, the text between the two is more than a time.
         let said = doc! { "$arrayElemAt": [{ "$split": ["$$rest", "\""] }, 0] };
@@ -67,16 +66,24 @@ impl Rule {
             "in": { "$cond": [is_said, said, ""] },
         } };
         doc! { "$let": {
-            "vars": { "parts": { "$split": [field, mark] } },
+            "vars": { "parts": { "$split": [self.searched(), mark] } },
             "in": { "$cond": [{ "$lt": [{ "$size": "$$parts" }, 2] }, "", after] },
         } }
         .into()
     }
 
+    /// The part of the text in which the mark is looked for.
+    fn searched(&self) -> Bson {
+        match &self.before {
+            None => self.field().into(),
+            Some(end) => doc! { "$arrayElemAt": [{ "$split": [self.field(), end] }, 0] }.into(),
+        }
+    }
+
     /// Whether the text at the path lacks the mark, which counts as missing.
     fn lacks_mark(&self) -> Option<Document> {
         let mark = self.after.as_ref()?;
-        let place = doc! { "$indexOfBytes": [self.field(), mark] };
+        let place = doc! { "$indexOfBytes": [self.searched(), mark] };
         Some(doc! { "$cond": [is_text(&self.field()), { "$lt": [place, 0] }, false] })
     }
 
@@ -184,7 +191,8 @@ impl Rule {
 
     fn said_in<'a>(&self, text: &'a str) -> Option<&'a str> {
         let Some(mark) = &self.after else { return Some(text) };
-        let (_, rest) = text.split_once(mark.as_str())?;
+        let end = self.before.as_ref().and_then(|end| text.find(end.as_str()));
+        let (_, rest) = text[..end.unwrap_or(text.len())].split_once(mark.as_str())?;
         Some(rest.split('"').next().unwrap_or(rest))
     }
 
@@ -196,7 +204,8 @@ impl Rule {
     }
 
     /// The value of the field, as the store writes it, of a session that is over since `time`. If
-    /// the field is the last touch, the lifetime is still added to it.
+    /// the field is the last touch, the lifetime is still added to it. The application may have a
+    /// longer one than the operator or an index says, so such a touch goes back by decades.
     pub(super) fn over_since(&self, time: DateTime) -> Bson {
         let value = match self.lifetime_from {
             Some(_) => self.value_at(LONG_AGO_MS),

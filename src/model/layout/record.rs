@@ -230,6 +230,9 @@ fn fault_of_rule(rule: &Rule) -> Option<(&'static str, &'static str)> {
         _ if rule.after.is_some() && !rule.text => {
             Some(("after", "has after, which only text has"))
         }
+        _ if rule.before.is_some() && rule.after.is_none() => {
+            Some(("before", "has before, but no after"))
+        }
         Kind::Date if rule.never_up_to.is_some() && rule.lifetime_path.is_none() => {
             Some(("never_up_to", "has never_up_to, but there is no number to compare it with"))
         }

@@ -34,6 +34,8 @@ pub struct Rule {
     /// If the time is inside a longer text, such as JSON: the text before it. It ends at the next
     /// quotation mark. Text without this mark counts as missing.
     pub after: Option<String>,
+    /// The text behind which `after` is not looked for: it may occur there in the application's data.
+    pub before: Option<String>,
     /// If the expiry, or else the lifetime in the document, is at most this number, the session
     /// never ends.
     pub never_up_to: Option<i64>,
@@ -161,6 +163,7 @@ impl Rule {
             lifetime_text: false,
             text: false,
             after: None,
+            before: None,
             never_up_to: None,
             over: None,
             only_null: None,

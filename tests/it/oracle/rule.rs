@@ -164,7 +164,11 @@ impl Rules {
                 (Value::Text(said), _) if is(rule, "text") => {
                     let said = match rule.get("after").map(text) {
                         None => Some(&said[..]),
-                        Some(mark) => after(said, mark.as_bytes()),
+                        Some(mark) => {
+                            let end = rule.get("before").map(|end| text(end).as_bytes());
+                            let end = end.and_then(|end| place(said, end));
+                            after(&said[..end.unwrap_or(said.len())], mark.as_bytes())
+                        }
                     };
                     let Some(said) = said else { return meaning(rule, "missing") };
                     match kind {
@@ -379,8 +383,12 @@ fn own_lifetime(rule: &Table, found: &Found<'_>) -> Option<(Number, i128)> {
 
 /// What follows the mark, up to the next quotation mark.
 fn after<'a>(said: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
-    let at = said.windows(mark.len()).position(|window| window == mark)?;
+    let at = place(said, mark)?;
     said[at + mark.len()..].split(|byte| *byte == b'"').next()
+}
+
+fn place(said: &[u8], mark: &[u8]) -> Option<usize> {
+    said.windows(mark.len()).position(|window| window == mark)
 }
 
 fn digits(said: &[u8]) -> Option<i64> {
