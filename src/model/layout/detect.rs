@@ -337,8 +337,8 @@ fn verdict_of_several(
     verdict(certainty, whole)
 }
 
-/// The store's own TTL index, or its name of the collection, makes weak evidence certain. No store makes a partial one that skips
-/// sessions.
+/// The store's own TTL index, or its name for the collection, makes weak evidence certain. No store
+/// makes a partial index, which skips sessions.
 fn strength(sample: &Sample, candidate: &Candidate) -> Certainty {
     let ttl = candidate.layout.ttl_index.as_ref();
     let confirmed = ttl.is_some_and(|ttl| {
