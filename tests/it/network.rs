@@ -295,3 +295,32 @@ fn the_status_of_a_sweep_follows_its_server() {
     becomes("a pass succeeded again", succeeded, |at| *at > last);
     sweep.end();
 }
+
+#[test]
+fn a_doctor_that_lost_the_server_fails_and_names_what_it_could_not_read() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(20, 10));
+    way.db.create_index(
+        "sessions",
+        doc! { "key": { "expires": 1 }, "name": "expires_1", "expireAfterSeconds": 0 },
+    );
+    way.command(&["doctor"]).run().exits(0);
+    for (command, named) in [("listIndexes", "(indexes)"), ("collStats", "(statistics)")] {
+        way.proxy.rules([half_open(command).times(u64::MAX)]);
+        for arguments in [&["doctor", "-q"][..], &["doctor", "-o", "json"]] {
+            let run = way.command(arguments).run().exits(1);
+            run.says(named).says(&format!("sent no reply to {command} within"));
+        }
+    }
+    way.proxy.clear();
+    // The survey is the only aggregation that has a limit of its own.
+    let data = doc! { "failCommands": ["aggregate"], "errorCode": 50 };
+    let slow = way.db.fail_commands("alwaysOn", data);
+    way.command(&["doctor", "-q"]).run().exits(1).says("could not examine").says("(sample)");
+    drop(slow);
+    // A server that refuses a command is not lost.
+    let data = doc! { "failCommands": ["collStats"], "errorCode": 13 };
+    let refusing = way.db.fail_commands("alwaysOn", data);
+    way.command(&["doctor", "-q"]).run().exits(0);
+    drop(refusing);
+}

@@ -81,6 +81,35 @@ impl Facts {
         format!("{}.{}", self.database, self.collection)
     }
 
+    /// The first fact that is unknown because the server was lost or ran out of time, rather than
+    /// because it refused to tell: its name, and the error.
+    pub fn lost(&self) -> Option<(&'static str, &Error)> {
+        let lag = match &self.lag {
+            Lag::Unknown(error) => Some(error),
+            Lag::Standalone | Lag::Behind(_) => None,
+        };
+        // The driver cannot read the statistics of a time series.
+        let stats = self.stats.as_ref().err();
+        let stats = stats.filter(|error| !matches!(error, Error::MalformedReply { .. }));
+        let facts = [
+            ("version", self.version.as_ref().err()),
+            ("kind of collection", self.place.as_ref().err()),
+            ("indexes", self.indexes.as_ref().err()),
+            ("sample", self.looked.as_ref().err()),
+            ("survey", self.survey.as_ref().err()),
+            ("oldest session", self.oldest.as_ref().err()),
+            ("statistics", stats),
+            ("TTL monitor", self.monitor.as_ref().err()),
+            ("passes of the TTL monitor", self.passes.as_ref().err()),
+            ("lease", self.sweeper.as_ref().err()),
+            ("clocks", self.clocks.as_ref().err()),
+            ("rights", self.rights.as_ref().err()),
+            ("replication lag", lag),
+        ];
+        let mut unknown = facts.into_iter().filter_map(|(name, error)| Some((name, error?)));
+        unknown.find(|(_, error)| error.is_transient())
+    }
+
     /// The kind of collection. Without the right to list collections, `collStats` still shows
     /// whether it is capped.
     pub(super) fn place(&self) -> Result<&Place, &Error> {

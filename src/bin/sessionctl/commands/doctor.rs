@@ -19,7 +19,8 @@ use remedy::Commands;
 ///
 /// doctor checks the indexes, the documents, the server and the rights of this login, and changes
 /// nothing. A check that this login lacks rights for is unknown, not a failure. If a check fails, the
-/// exit code is 4. The table shows failures and warnings; -v shows all checks, -q only failures.
+/// exit code is 4; if the server stops answering or takes too long, it is 1. The table shows failures and
+/// warnings; -v shows all checks, -q only failures.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   sessionctl doctor
@@ -48,6 +49,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let findings: Vec<_> =
         examine(&facts).into_iter().map(|finding| Said::of(finding, &commands)).collect();
     print(context, &facts, &findings)?;
+    // What was not read may have failed a check.
+    if let Some((fact, error)) = facts.lost() {
+        return Err(Failure::of(&format!("{action} ({fact})"), error));
+    }
     Ok(match findings.iter().any(|finding| finding.outcome == Outcome::Fail) {
         true => Exit::Problems,
         false => Exit::Done,
