@@ -600,3 +600,34 @@ fn a_named_layout_that_no_document_fits_is_read_with_a_warning_and_never_deleted
         .exits(0)
         .says("warning: none of the 2 sampled documents");
 }
+
+/// clap keeps only the values after the subcommand.
+#[test]
+fn repeated_options_on_both_sides_of_the_subcommand_are_refused() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("a", at(60))]);
+    for (arguments, option) in [
+        (
+            &["--user-path", "userId", "list", "--user", "42", "--user-path", "account.id"][..],
+            "--user-path",
+        ),
+        (
+            &["--user-path=userId", "purge", "--user", "42", "--user-path=account.id", "--yes"],
+            "--user-path",
+        ),
+        (&["--layout", "auto", "list", "--layout", "connect-mongo-json"], "--layout"),
+        (&["-c", "a", "list", "-c", "b"], "-c"),
+        (&["-qc", "a", "list", "-c", "b"], "-c"),
+        (&["-qca", "list", "-vcb"], "-c"),
+        (&["-c", "a", "list", "--collection=b"], "-c"),
+    ] {
+        let run = db.sessionctl(arguments).exits(2).fails_in_one_sentence();
+        run.says(&format!("{option} given both before and after the subcommand"));
+    }
+    // These are values of other options.
+    db.sessionctl(&["-q", "list", "-ocsv", "-c", "sessions"]).exits(0);
+    db.sessionctl(&["-d", &db.name, "list", "-qdsrc-c", "-c", "none"]).exits(1);
+    let both = ["list", "--user", "42", "--user-path", "userId", "--user-path", "account.id"];
+    db.sessionctl(&both).exits(0);
+    db.sessionctl(&["list", "--user", "42", "--user-path", "userId,account.id"]).exits(0);
+}

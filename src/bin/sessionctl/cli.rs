@@ -8,7 +8,7 @@ use std::num::{IntErrorKind, ParseIntError};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::args::{AUTO, Completed, DEFAULT_URI, Global, Uri};
+use crate::args::{AUTO, Completed, DEFAULT_URI, Global, Uri, is_typed};
 use crate::commands::{Command, Invocation, help};
 use crate::console::failure::Refusal;
 use crate::console::redact::{command_line, is_like_id, not_an_id, short_id};
@@ -53,6 +53,7 @@ pub fn parse() -> Result<Invocation, Refusal> {
             false => Refusal::Clap(error),
         }
     })?;
+    check_repeated(&matches)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(Refusal::Clap)?;
     choose_layout(&mut cli.global, &matches)?;
     check_collections(&cli, &matches)?;
@@ -220,11 +221,6 @@ fn is_option(argument: &str) -> bool {
 /// A flag overrides a variable here too.
 fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusal> {
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-    // clap drops the values before the subcommand if there are values after it.
-    if typed("layout") && typed_times("--layout", None) > global.layout.len() {
-        let sentence = "--layout given both before and after the subcommand".into();
-        return Err(Refusal::Own(sentence, "give every --layout after the subcommand"));
-    }
     if global.layout.len() > 1 && global.layout.iter().any(|name| name == AUTO) {
         let sentence = "--layout auto cannot be combined with the name of a layout".into();
         return Err(Refusal::Own(sentence, "omit auto, or the names"));
@@ -246,11 +242,6 @@ fn choose_layout(global: &mut Global, matches: &ArgMatches) -> Result<(), Refusa
 fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     let collections = &cli.global.collection;
     let is_typed = matches.value_source("collection") == Some(ValueSource::CommandLine);
-    // clap drops the values before the subcommand if there are values after it.
-    if is_typed && typed_times("--collection", Some("-c")) > collections.len() {
-        let sentence = "-c given both before and after the subcommand".into();
-        return Err(Refusal::Own(sentence, "give every -c after the subcommand"));
-    }
     if is_typed && cli.command.every_collection() {
         let sentence = "-c and --every-collection cannot be used together".into();
         return Err(Refusal::Own(sentence, "pass only one of them"));
@@ -277,10 +268,35 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Refuses a repeatable option on both sides of the subcommand: clap drops the values before it if there
+/// are values after it.
+fn check_repeated(matches: &ArgMatches) -> Result<(), Refusal> {
+    let options = [
+        ("collection", "--collection", Some('c'), "give every -c after the subcommand"),
+        ("layout", "--layout", None, "give every --layout after the subcommand"),
+        ("user_path", "--user-path", None, "give every --user-path after the subcommand"),
+    ];
+    for (id, long, short, hint) in options {
+        let kept = matches.get_raw_occurrences(id).map_or(0, Iterator::count);
+        if is_typed(matches, id) && typed_times(long, short) > kept {
+            let name = short.map_or_else(|| long.to_owned(), |short| format!("-{short}"));
+            let sentence = format!("{name} given both before and after the subcommand");
+            return Err(Refusal::Own(sentence, hint));
+        }
+    }
+    Ok(())
+}
+
+/// The short options that take no value, which may stand before another one in the same word.
+const FLAGS: [char; 3] = ['q', 'v', 'y'];
+
 /// How often an option was given on the command line.
-fn typed_times(long: &str, short: Option<&str>) -> usize {
+fn typed_times(long: &str, short: Option<char>) -> usize {
     let args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
-    let is_short = |arg: &str| short.is_some_and(|short| arg.starts_with(short));
+    let is_short = |arg: &str| {
+        let first = arg.strip_prefix('-').map(|letters| letters.trim_start_matches(FLAGS));
+        short.is_some() && first.is_some_and(|letters| letters.chars().next() == short)
+    };
     let is_long = |arg: &str| {
         arg.strip_prefix(long).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     };
@@ -312,5 +328,16 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         definition().debug_assert();
+    }
+
+    #[test]
+    fn only_the_flags_take_no_value() {
+        fn flags(command: &clap::Command) -> Vec<char> {
+            let own = command.get_arguments().filter(|arg| !arg.get_action().takes_values());
+            let below = command.get_subcommands().flat_map(flags);
+            own.filter_map(clap::Arg::get_short).chain(below).collect()
+        }
+        let found: std::collections::BTreeSet<_> = flags(&definition()).into_iter().collect();
+        assert_eq!(found, FLAGS.into());
     }
 }
