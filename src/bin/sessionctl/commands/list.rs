@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use sessionctl::query::{Elsewhere, Met};
 use sessionctl::select::Judged;
 use sessionctl::store::{Reading, SortKey, documents};
-use sessionctl::{Key, Layout, Selection, Session, SessionId, Store};
+use sessionctl::{Key, Layout, Layouts, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
 use crate::args::{EveryArgs, Format, OTHERS, SelectionArgs};
@@ -155,19 +155,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let now = store.now().await.doing(&action)?;
     let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
     let selection = &context.ranked(&action, &store, selected.selection.clone()).await?;
-    for layout in store.layouts().iter() {
-        let Some(derived) = &layout.derived_touch else { continue };
-        if args.sort == Some(Sort::Touched) {
-            check_sort(&store, layout, selection, &action).await?;
-        }
-        if context.global.verbose {
-            let text = format!(
-                "where no field stores the last touch, it is {derived}; the actual last touch can be \
-                 later, by up to the store's touchAfter"
-            );
-            context.note("note", text);
-        }
+    if let Some(sort) = args.sort {
+        check_sort(sort, &store, selection, &action).await?;
     }
+    note_derived_touches(context, store.layouts());
     context.note_user_places(&store);
     let limit = args.limit.unwrap_or(match context.global.format {
         Format::Table => TABLE_LIMIT,
@@ -181,13 +172,6 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         limit: if limit == 0 || selection.needs_payload() { 0 } else { limit.saturating_add(1) },
         ..Reading::default()
     };
-    if args.sort.is_some() && !args.foreign {
-        let filters = selection.filter(store.layouts()).doing(&action)?;
-        if filters.len() > 1 {
-            let sentence = format!("could not {action}: --sort does not support that many ids");
-            return Err(Failure::new(Exit::Failed, sentence).hint("omit --sort, or pass fewer ids"));
-        }
-    }
     // Without another condition, checking membership doubles the server's time, and the documents
     // are decoded here anyway. With a limit, the first sessions are found quickly either way.
     let is_unfiltered = selection.is_of_all() && limit == 0 && args.sort.is_none();
@@ -228,75 +212,156 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let printer = Printer { limit, rows, progress };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let printing = tokio::task::spawn_blocking(move || printer.print(receiver));
-    let read = async {
-        if args.foreign {
-            let foreign = doc! { "$nor": [store.layouts().membership()] };
-            let mut batches = store.read(foreign, &reading).await?;
-            while let Some(batch) = batches.next().await? {
-                let rows = documents(&batch).map(|document| {
-                    let mut row = foreign_row(document, full_ids);
-                    more_columns.add_nothing(&mut row);
-                    row
-                });
-                let selected = Lines::of(rows.collect());
-                if sender.send(Judged { selected, ..Judged::default() }).await.is_err() {
-                    break;
-                }
-            }
-            return Ok(());
-        }
-        for part in &parts {
-            let filters = match is_unfiltered {
-                true => vec![Document::new().into()],
-                false => part.filter(store.layouts())?,
+    let read = match args.foreign {
+        true => {
+            let row = |document: &RawDocument| {
+                let mut row = foreign_row(document, full_ids);
+                more_columns.add_nothing(&mut row);
+                row
             };
-            for filter in filters {
-                let mut judging = store.gather(filter, &reading, selection, add.clone()).await?;
-                while let Some(judged) = judging.next().await? {
-                    if sender.send(judged).await.is_err() {
-                        return Ok(());
-                    }
-                }
-            }
+            send_foreign(&store, &reading, &sender, row).await
         }
-        Ok(())
+        false => {
+            let chosen = Chosen { selection, parts, is_unfiltered };
+            send_sessions(&store, chosen, &reading, &sender, add).await
+        }
     };
-    let read = read.await.doing(&action);
+    let read = read.doing(&action);
     drop(sender);
-    let Printed { rows: printed, more, elsewhere, undecided, met } =
-        printing.await.unwrap_or_else(|error| {
-            Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
-        })?;
+    let printed = printing.await.unwrap_or_else(|error| {
+        Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
+    })?;
     read?;
-    let undecoded = more_columns.undecoded();
-    if undecoded > 0 {
-        let have = if undecoded == 1 { "has a payload" } else { "have payloads" };
-        let sentence = format!("{} {have} that cannot be decoded", sessions(undecoded));
-        context.note("warning", format!("{sentence}; `sessionctl inspect ID` shows why"));
-    }
-    if printed == 0 && context.global.format == Format::Table {
-        context.note("note", "no session matches");
-    }
-    if more {
-        let hint =
-            if context.global.format == Format::Table { "; --limit 0 shows all" } else { "" };
-        context.note("note", format!("showing {}; more exist{hint}", sessions(limit)));
-    }
-    if let (true, Some(file)) = (more, &args.selection.unmatched) {
-        let sentence = format!("could not write {}: not all sessions were read", file.display());
-        return Err(Failure::new(Exit::Failed, sentence).hint("--limit 0 reads all"));
-    }
-    if !more {
+    note_undecoded(context, more_columns.undecoded());
+    note_rest(context, printed.rows, printed.more.then_some(limit));
+    if printed.more {
+        check_unmatched(&args.selection)?;
+    } else {
+        let Printed { rows, elsewhere, undecided, met, .. } = printed;
         context.note_undecided(selection, &selected.seen, undecided);
         context.tell_unmatched(&args.selection, selection, &met)?;
-        let listed = (printed, elsewhere);
+        let listed = (rows, elsewhere);
         context.judge_listed(&action, &store, selection, &selected.seen, listed).await?;
     }
     selected.end(&store.namespace())
 }
 
-/// The server sorts, and it only knows stored touches.
+/// Sends the rows of foreign documents to the printer, until it has enough.
+async fn send_foreign(
+    store: &Store,
+    reading: &Reading,
+    sender: &mpsc::Sender<Judged<Lines>>,
+    row: impl Fn(&RawDocument) -> Row,
+) -> sessionctl::Result<()> {
+    let foreign = doc! { "$nor": [store.layouts().membership()] };
+    let mut batches = store.read(foreign, reading).await?;
+    while let Some(batch) = batches.next().await? {
+        let selected = Lines::of(documents(&batch).map(&row).collect());
+        if sender.send(Judged { selected, ..Judged::default() }).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The sessions to list.
+struct Chosen<'a> {
+    selection: &'a Selection,
+    /// What is read one after the other.
+    parts: Vec<Selection>,
+    /// Whether all documents are read, and their membership is checked here.
+    is_unfiltered: bool,
+}
+
+/// Sends the rows of sessions to the printer, until it has enough.
+async fn send_sessions(
+    store: &Store,
+    chosen: Chosen<'_>,
+    reading: &Reading,
+    sender: &mpsc::Sender<Judged<Lines>>,
+    add: impl Fn(&mut Lines, &RawDocument, Session) + Clone + Send + Sync + 'static,
+) -> sessionctl::Result<()> {
+    let Chosen { selection, parts, is_unfiltered } = chosen;
+    for part in &parts {
+        let filters = match is_unfiltered {
+            true => vec![Document::new().into()],
+            false => part.filter(store.layouts())?,
+        };
+        for filter in filters {
+            let mut judging = store.gather(filter, reading, selection, add.clone()).await?;
+            while let Some(judged) = judging.next().await? {
+                if sender.send(judged).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// With `-v`, explains the last touches that are not stored.
+fn note_derived_touches(context: &Context, layouts: &Layouts) {
+    if !context.global.verbose {
+        return;
+    }
+    for derived in layouts.iter().filter_map(|layout| layout.derived_touch.as_ref()) {
+        let text = format!(
+            "where no field stores the last touch, it is {derived}; the actual last touch can be \
+             later, by up to the store's touchAfter"
+        );
+        context.note("note", text);
+    }
+}
+
+/// Warns of columns of the payload that stay empty.
+fn note_undecoded(context: &Context, undecoded: u64) {
+    if undecoded > 0 {
+        let have = if undecoded == 1 { "has a payload" } else { "have payloads" };
+        let sentence = format!("{} {have} that cannot be decoded", sessions(undecoded));
+        context.note("warning", format!("{sentence}; `sessionctl inspect ID` shows why"));
+    }
+}
+
+/// Notes that there are no rows, or more than the limit.
+fn note_rest(context: &Context, printed: u64, limit: Option<u64>) {
+    let is_table = context.global.format == Format::Table;
+    if printed == 0 && is_table {
+        context.note("note", "no session matches");
+    }
+    if let Some(limit) = limit {
+        let hint = if is_table { "; --limit 0 shows all" } else { "" };
+        context.note("note", format!("showing {}; more exist{hint}", sessions(limit)));
+    }
+}
+
+/// Which users have no session is unknown if not all sessions were read.
+fn check_unmatched(typed: &SelectionArgs) -> Result<(), Failure> {
+    let Some(file) = &typed.unmatched else { return Ok(()) };
+    let sentence = format!("could not write {}: not all sessions were read", file.display());
+    Err(Failure::new(Exit::Failed, sentence).hint("--limit 0 reads all"))
+}
+
+/// Refuses an order that the server cannot make.
 async fn check_sort(
+    sort: Sort,
+    store: &Store,
+    selection: &Selection,
+    action: &str,
+) -> Result<(), Failure> {
+    if sort == Sort::Touched {
+        for layout in store.layouts().iter().filter(|layout| layout.derived_touch.is_some()) {
+            check_touches(store, layout, selection, action).await?;
+        }
+    }
+    if selection.filter(store.layouts()).doing(action)?.len() > 1 {
+        let sentence = format!("could not {action}: --sort does not support that many ids");
+        return Err(Failure::new(Exit::Failed, sentence).hint("omit --sort, or pass fewer ids"));
+    }
+    Ok(())
+}
+
+/// The server sorts, and it only knows stored touches.
+async fn check_touches(
     store: &Store,
     layout: &Layout,
     selection: &Selection,
