@@ -462,3 +462,41 @@ fn a_row_is_the_same_whichever_thread_writes_it() {
 fn at_or_none(number: i32) -> Option<bson::DateTime> {
     (number % 5 > 0).then(|| at(i64::from(number - 1250) * 3600))
 }
+
+#[test]
+fn an_order_by_a_date_that_no_session_has_is_an_error_and_those_without_it_are_counted() {
+    let db = Db::new();
+    let data = Binary { subtype: BinarySubtype::Generic, bytes: vec![0x93, 0xc0, 0x80, 0xc0] };
+    db.insert("sessions", [doc! { "_id": "a", "data": data, "expireAt": at(60) }]);
+    for key in ["touched", "created"] {
+        let run = db.sessionctl(&["list", "--sort", key]).exits(1).fails_in_one_sentence();
+        let run = run.says(&format!("--sort {key} requires"));
+        assert_eq!(run.says("which the layout tower-sessions does not store").stdout, "");
+    }
+
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("a", at(60)), undated("b")]);
+    // From an expiry, the last touch would be derived.
+    for (key, date) in [("touched", "a last touch"), ("created", "a creation time")] {
+        let missing = format!("--sort {key} requires {date}, which no selected session has");
+        for format in ["table", "ndjson"] {
+            let list = ["list", "--endless", "--sort", key, "-o", format];
+            let run = db.sessionctl(&list).exits(1).says(&missing);
+            assert_eq!(run.stdout, "", "{run:?}");
+        }
+    }
+    db.insert("sessions", [dated("c", -864_000)]);
+    for format in ["table", "csv"] {
+        let run = db.sessionctl(&["list", "--sort", "created", "-o", format]).exits(0);
+        run.says("note: 2 sessions have no creation time and come last");
+    }
+    let run = db.sessionctl(&["list", "--sort", "expires"]).exits(0);
+    run.says("note: 1 session has no expiry and comes last");
+    // The others are not selected.
+    db.sessionctl(&["list", "--sort", "created", "--older", "1h"])
+        .exits(0)
+        .never_shows("come last");
+    let run = db.sessionctl(&["list", "--sort", "expires", "--endless"]).exits(1);
+    run.says("--sort expires requires an expiry, which no selected session has");
+    assert_eq!(listed(&db, &["--sort", "created", "--user", "nobody"]), [""; 0]);
+}

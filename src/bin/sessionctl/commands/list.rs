@@ -1,11 +1,10 @@
 //! `sessionctl list`
 
-use bson::{DateTime, Document, RawDocument, doc};
-use clap::ValueEnum;
+use bson::{Document, RawDocument, doc};
 use sessionctl::query::{Elsewhere, Met};
 use sessionctl::select::Judged;
 use sessionctl::store::{Reading, SortKey, documents};
-use sessionctl::{Key, Layout, Layouts, Selection, Session, SessionId, Store};
+use sessionctl::{Key, Layouts, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
 use crate::args::{EveryArgs, Format, OTHERS, SelectionArgs};
@@ -17,8 +16,10 @@ use crate::context::{Context, Purpose};
 
 mod columns;
 pub mod follow;
+mod sort;
 
 use columns::More;
+use sort::{Order, Sort};
 
 /// List sessions
 ///
@@ -75,27 +76,6 @@ pub struct Args {
 
     #[command(flatten)]
     pub every: EveryArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Sort {
-    Expires,
-    Touched,
-    Created,
-    Bytes,
-    Id,
-}
-
-impl From<Sort> for SortKey {
-    fn from(sort: Sort) -> Self {
-        match sort {
-            Sort::Expires => Self::Expires,
-            Sort::Touched => Self::Touched,
-            Sort::Created => Self::Created,
-            Sort::Bytes => Self::Bytes,
-            Sort::Id => Self::Id,
-        }
-    }
 }
 
 /// The keys of a session's row.
@@ -156,7 +136,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
     let selection = &context.ranked(&action, &store, selected.selection.clone()).await?;
     if let Some(sort) = args.sort {
-        check_sort(sort, &store, selection, &action).await?;
+        sort::check(sort, &store, selection, &action).await?;
     }
     note_derived_touches(context, store.layouts());
     context.note_user_places(&store);
@@ -198,9 +178,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     // Without one, the reading threads write the text of the rows themselves. With a limit, and in a table,
     // rows are passed on: only the printer knows which are printed, and how wide.
     let form = (limit == 0).then(|| rows.form());
+    let order = args.sort.and_then(|sort| Order::of(sort, store.layouts(), &action));
     let add = {
         let (layouts, more) = (store.layouts().clone(), more_columns.clone());
+        let order = order.clone();
         move |lines: &mut Lines, document: &RawDocument, session: Session| {
+            if let Some(order) = &order {
+                order.see(&session);
+            }
             let mut row = row(session, full_ids);
             more.add(&mut row, &layouts, document);
             match &form {
@@ -209,7 +194,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             }
         }
     };
-    let printer = Printer { limit, rows, progress };
+    let printer = Printer { limit, rows, order: order.clone(), progress };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let printing = tokio::task::spawn_blocking(move || printer.print(receiver));
     let read = match args.foreign {
@@ -237,6 +222,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if printed.more {
         check_unmatched(&args.selection)?;
     } else {
+        if let Some(order) = order {
+            order.note_undated(context);
+        }
         let Printed { rows, elsewhere, undecided, met, .. } = printed;
         context.note_undecided(selection, &selected.seen, undecided);
         context.tell_unmatched(&args.selection, selection, &met)?;
@@ -341,52 +329,6 @@ fn check_unmatched(typed: &SelectionArgs) -> Result<(), Failure> {
     Err(Failure::new(Exit::Failed, sentence).hint("--limit 0 reads all"))
 }
 
-/// Refuses an order that the server cannot make.
-async fn check_sort(
-    sort: Sort,
-    store: &Store,
-    selection: &Selection,
-    action: &str,
-) -> Result<(), Failure> {
-    if sort == Sort::Touched {
-        for layout in store.layouts().iter().filter(|layout| layout.derived_touch.is_some()) {
-            check_touches(store, layout, selection, action).await?;
-        }
-    }
-    if selection.filter(store.layouts()).doing(action)?.len() > 1 {
-        let sentence = format!("could not {action}: --sort does not support that many ids");
-        return Err(Failure::new(Exit::Failed, sentence).hint("omit --sort, or pass fewer ids"));
-    }
-    Ok(())
-}
-
-/// The server sorts, and it only knows stored touches.
-async fn check_touches(
-    store: &Store,
-    layout: &Layout,
-    selection: &Selection,
-    action: &str,
-) -> Result<(), Failure> {
-    let stored = layout.touched_before(DateTime::MAX).map(|stored| doc! { "$nor": [stored] });
-    let zero = DateTime::from_millis(0);
-    let expires = [layout.expires_before(zero), layout.expires_after(zero)].to_vec();
-    let selected = selection.predicate(store.layouts()).doing(action)?;
-    let mut clauses = vec![selected, layout.membership(), doc! { "$or": expires }];
-    clauses.extend(stored);
-    clauses.retain(|clause| !clause.is_empty());
-    let one = Reading { limit: 1, ..Reading::default() };
-    let mut derived = store.read(doc! { "$and": clauses }, &one).await.doing(action)?;
-    if derived.next().await.doing(action)?.is_none() {
-        return Ok(());
-    }
-    let sentence = format!(
-        "could not {action}: --sort touched requires a stored last touch, but that of some \
-         sessions is derived from the expiry"
-    );
-    Err(Failure::new(Exit::Failed, sentence)
-        .hint("--sort expires gives the same order if all sessions have the same lifetime"))
-}
-
 /// Whether stdout goes to a terminal or a pipe, so that a progress line could mix with the rows.
 fn shows_rows() -> bool {
     let file = rustix::fs::fstat(std::io::stdout());
@@ -397,6 +339,7 @@ fn shows_rows() -> bool {
 struct Printer {
     limit: u64,
     rows: Rows<std::io::Stdout>,
+    order: Option<Order>,
     progress: Progress,
 }
 
@@ -420,6 +363,9 @@ impl Printer {
         let mut printed = Printed::default();
         while let Some(batch) = batches.blocking_recv() {
             let before = self.rows.printed();
+            if let Some(order) = self.order.as_ref().filter(|_| before == 0) {
+                order.check()?;
+            }
             printed.elsewhere.join(batch.elsewhere);
             printed.undecided += batch.undecided;
             printed.met.join(batch.met);
