@@ -246,3 +246,27 @@ fn a_user_in_a_field_is_seen_from_the_creation_to_the_last_touch() {
     let run = db.sessionctl(&["users", "-c", "authjs", "-o", "csv"]).exits(0);
     assert_eq!(run.stdout.lines().nth(1).unwrap(), format!("{},1,1,,,,", user.to_hex()));
 }
+
+#[test]
+fn a_selection_without_users_is_not_a_collection_without_users() {
+    let db = Db::new();
+    let nobody = doc! { "session": json!({ "cookie": {} }).to_string() };
+    // More than are sampled.
+    let anonymous = (0..150).map(|n| connect_mongo(&long_id(&format!("{n:03}")), at(60)));
+    db.insert("sessions", anonymous.map(|session| with(session, nobody.clone())));
+    for command in [&["users", "--live"][..], &["users"]] {
+        db.sessionctl(command).exits(1).says("no session has a user at");
+    }
+    db.insert("sessions", [connect_mongo(&long_id("known"), at(-60))]);
+    for selection in ["--anonymous", "--live"] {
+        let run = db.sessionctl(&["users", selection, "-o", "json"]).exits(0);
+        assert_eq!(run.says("150 sessions have no user").stdout, "[]\n");
+        let run = db.sessionctl(&["stats", selection, "-o", "json"]).exits(0);
+        assert_eq!(run.json()["anonymous"], 150);
+        let run = db.sessionctl(&["stats", selection]).exits(0).never_shows("users are unknown");
+        run.prints("0 users with 0 sessions, 150 anonymous");
+    }
+    db.run(doc! { "delete": "sessions", "deletes": [{ "q": { "_id": long_id("known") }, "limit": 1 }] });
+    let run = db.sessionctl(&["stats", "--live", "-o", "json"]).exits(0);
+    assert_eq!(run.says("no session has a user at").json()["anonymous"], Value::Null);
+}

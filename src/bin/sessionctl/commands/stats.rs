@@ -11,11 +11,14 @@ use crate::args::{EveryArgs, Format, OTHERS, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Shape};
 use crate::console::text::{grouped, sessions};
+use crate::context::users::Seen;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
 mod chart;
 mod render;
+
+use render::Title;
 
 /// Count sessions by state, size, age, expiry and user
 ///
@@ -52,7 +55,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let connection = context.connect().await?;
         let now = connection.hello().await.doing("count")?.now;
         let namespace = format!("{}.{}", connection.database(), context.collection());
-        print(context, &namespace, None, &Stats::of_nothing(now))?;
+        let title = Title { namespace: &namespace, layout: None, knows_users: true };
+        print(context, &title, &Stats::of_nothing(now))?;
         return context.end_of_nothing(&args.selection, &namespace);
     };
     let action = format!("count {}", store.namespace());
@@ -67,11 +71,18 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         context
             .note("note", format!("counted in a random sample: {looked_at} of {}", grouped(all)));
     }
-    if stats.users.as_ref().is_some_and(Users::nobody_is_known) {
+    let knows_users = !stats.users.as_ref().is_some_and(Users::nobody_is_known) || {
         let seen = context.look_for_users(&store, now).await.doing(&action)?;
-        context.note("note", format!("{}; {}", seen.nobody(store.layouts()), seen.hint()));
-    }
-    print(context, &store.namespace(), Some(&store.layouts().name()), &stats)
+        note_nobody(context, &store, &seen, &stats);
+        false
+    };
+    let (namespace, layout) = (store.namespace(), store.layouts().name());
+    print(context, &Title { namespace: &namespace, layout: Some(&layout), knows_users }, &stats)
+}
+
+fn note_nobody(context: &Context, store: &Store, seen: &Seen, stats: &Stats) {
+    let nobody = seen.nobody(render::nobody(stats), store.layouts());
+    context.note("note", format!("{nobody}; {}", seen.hint()));
 }
 
 /// The same for a selection.
@@ -96,45 +107,47 @@ async fn selected(
     context.tell_unmatched(typed, &selection, &met)?;
     let found = (sessions, elsewhere);
     context.judge_listed(action, store, &selection, &selected.seen, found).await?;
-    print(context, &namespace, Some(&store.layouts().name()), &stats)?;
+    // Other sessions may have a user, in which case these have none.
+    let knows_users = !stats.users.as_ref().is_some_and(Users::nobody_is_known) || {
+        let seen = context.look_for_users(store, now).await.doing(action)?;
+        let knows_users = seen.knows_users(store, now).await.doing(action)?;
+        if !knows_users {
+            note_nobody(context, store, &seen, &stats);
+        }
+        knows_users
+    };
+    let layout = store.layouts().name();
+    print(context, &Title { namespace: &namespace, layout: Some(&layout), knows_users }, &stats)?;
     selected.end(&namespace)
 }
 
-fn print(
-    context: &Context,
-    namespace: &str,
-    layout: Option<&str>,
-    stats: &Stats,
-) -> Result<Exit, Failure> {
+fn print(context: &Context, title: &Title<'_>, stats: &Stats) -> Result<Exit, Failure> {
     if context.global.format == Format::Table {
-        let title = render::Title { namespace, layout };
         context.begin_table(None)?;
-        output::text(&render::page(stats, &title, chart::Chart::of(&context.style())))?;
+        output::text(&render::page(stats, title, chart::Chart::of(&context.style())))?;
     } else {
         let mut rows = context.rows(Shape::One, &[]);
-        rows.row(row(namespace, layout, stats))?;
+        rows.row(row(title, stats))?;
         rows.finish()?;
     }
     Ok(Exit::Done)
 }
 
-fn row(namespace: &str, layout: Option<&str>, stats: &Stats) -> Row {
+fn row(title: &Title<'_>, stats: &Stats) -> Row {
     let all = stats.all();
     let count = |state| Cell::Count(stats.of(state).sessions);
     let date = |date| Cell::maybe(date, Cell::Time);
     let of_users = |count: fn(&Users) -> u64| {
         Cell::maybe(stats.users.as_ref(), |users| Cell::Count(count(users)))
     };
-    // If no user was found, users may be in another place.
-    let known = stats.users.as_ref().filter(|users| !users.nobody_is_known());
-    let anonymous = known.map(|users| users.anonymous);
+    let anonymous = stats.users.as_ref().filter(|_| title.knows_users).map(|users| users.anonymous);
     let top = |users: &Users| {
         let one = |(user, sessions): &(String, u64)| json!({ "user": user, "sessions": sessions });
         Cell::Json(users.top.iter().map(one).collect())
     };
     Row(vec![
-        ("namespace", Cell::Text(namespace.to_owned())),
-        ("layout", Cell::maybe(layout, |layout| Cell::Text(layout.to_owned()))),
+        ("namespace", Cell::Text(title.namespace.to_owned())),
+        ("layout", Cell::maybe(title.layout, |layout| Cell::Text(layout.to_owned()))),
         ("now", Cell::Time(stats.now)),
         ("sessions", Cell::Count(all.sessions)),
         ("sampled_of", Cell::maybe(stats.sampled_of, Cell::Count)),

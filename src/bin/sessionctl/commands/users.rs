@@ -132,11 +132,7 @@ async fn check_known(
         return Ok(());
     }
     let seen = context.look_for_users(store, now).await.doing(action)?;
-    if seen.known > 0 {
-        return Ok(());
-    }
-    let sentence = format!("could not {action}: {}", seen.nobody(store.layouts()));
-    Err(Failure::new(Exit::Failed, sentence).hint(seen.hint()))
+    context.judge_none(action, store, &seen, now).await
 }
 
 fn say_rest(context: &Context, users: &Users) {

@@ -207,26 +207,19 @@ impl Context {
     }
 
     /// "No session matches" is a valid answer only if some session has a user in these places.
-    pub(super) async fn judge_none(
+    pub async fn judge_none(
         &self,
         action: &str,
         store: &Store,
         seen: &Seen,
         now: DateTime,
     ) -> Result<(), Failure> {
-        if seen.known > 0 || seen.sessions == 0 {
+        if seen.knows_users(store, now).await.map_err(|error| Failure::of(action, &error))? {
             return Ok(());
         }
-        // All sessions are checked, because operators rely on an empty result.
-        let found = any_user(store, now).await.map_err(|error| Failure::of(action, &error))?;
-        match found {
-            true => Ok(()),
-            false => Err(Failure::new(
-                Exit::Failed,
-                format!("could not {action}: {}", seen.nobody(store.layouts())),
-            )
-            .hint(seen.hint())),
-        }
+        let sentence =
+            format!("could not {action}: {}", seen.nobody("no session", store.layouts()));
+        Err(Failure::new(Exit::Failed, sentence).hint(seen.hint()))
     }
 }
 
@@ -247,9 +240,15 @@ fn user_places(layouts: &Layouts) -> String {
 }
 
 impl Seen {
-    /// The message that no session has a user in these places.
-    pub fn nobody(&self, layouts: &Layouts) -> String {
-        let mut text = format!("no session has a user at {}", user_places(layouts));
+    /// Whether some session of the collection has a user in the places of the layout, or there are no
+    /// sessions. All of them are read if none of the sampled ones has, because operators rely on it.
+    pub async fn knows_users(&self, store: &Store, now: DateTime) -> sessionctl::Result<bool> {
+        Ok(self.known > 0 || self.sessions == 0 || any_user(store, now).await?)
+    }
+
+    /// The message that none of the sessions, such as `no session`, has a user in these places.
+    pub fn nobody(&self, whom: &str, layouts: &Layouts) -> String {
+        let mut text = format!("{whom} has a user at {}", user_places(layouts));
         if self.unreadable == self.sessions
             && let Some(reason) = &self.reason
         {

@@ -20,6 +20,8 @@ const ROOMY: usize = 72;
 pub struct Title<'a> {
     pub namespace: &'a str,
     pub layout: Option<&'a str>,
+    /// Whether sessions without a user in the places of the layout are known to have none.
+    pub knows_users: bool,
 }
 
 /// A line with a bar.
@@ -67,9 +69,23 @@ pub fn page(stats: &Stats, title: &Title<'_>, chart: Chart) -> String {
         hours(&mut text, "created per hour, last 24 hours", &stats.growth, chart);
     }
     if let Some(users) = &stats.users {
-        whose(&mut text, users, all.sessions, chart);
+        match title.knows_users {
+            true => whose(&mut text, users, all.sessions, chart),
+            false => {
+                let place = "has a user in the places of the layout";
+                let _ = writeln!(text, "\nusers are unknown: {} {place}", nobody(stats));
+            }
+        }
     }
     text
+}
+
+/// The sessions that were examined, if none has a user.
+pub fn nobody(stats: &Stats) -> &'static str {
+    match stats.users.as_ref().is_some_and(|users| users.sampled) {
+        true => "no examined session",
+        false => "no session",
+    }
 }
 
 fn states(stats: &Stats, chart: Chart) -> Vec<Bar> {
@@ -149,11 +165,6 @@ fn hours(text: &mut String, name: &str, slots: &[Slot], chart: Chart) {
 }
 
 fn whose(text: &mut String, users: &Users, all: u64, chart: Chart) {
-    if users.nobody_is_known() {
-        text.push('\n');
-        line(text, "users are unknown: no session has a user in the places of the layout");
-        return;
-    }
     let known = users.sessions.saturating_sub(users.anonymous + users.unreadable);
     let anonymous = percent(users.anonymous, users.sessions);
     let at_least = if users.estimated { "estimated: at least " } else { "" };
