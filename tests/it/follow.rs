@@ -328,3 +328,24 @@ fn each_of_many_changes_is_listed_once_through_a_step_down_and_a_restart() {
     let run = running.wait().exits(0);
     assert!(!run.stderr.contains("lost"), "{}", run.stderr);
 }
+
+#[test]
+fn a_reader_that_is_slow_gets_every_event() {
+    let db = Db::new();
+    before(&db);
+    let arguments = ["list", "--follow", "-o", "ndjson", "-n", "60", "--columns", "payload.text"];
+    let program = db.command(&arguments).env("SESSIONCTL_LAYOUT", "connect-mongo-json");
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut running = program.stdout(Stdio::from(writer)).start();
+    running.await_said(" s; a session that");
+    // Ten of these fill the pipe.
+    let text = "x".repeat(8000);
+    let session = format!("{{\"cookie\":{{}},\"userId\":\"asa\",\"text\":\"{text}\"}}");
+    let of = |n| doc! { "_id": long_id(&format!("slow-{n:02}")), "expires": at(600), "session": &session };
+    db.insert("sessions", (0..60).map(of));
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    let mut printed = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut printed).unwrap();
+    running.wait().exits(0);
+    assert_eq!(printed.lines().count(), 60);
+}

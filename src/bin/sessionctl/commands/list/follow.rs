@@ -9,6 +9,7 @@ use sessionctl::query::Elsewhere;
 use sessionctl::{SessionId, ShortId, Store};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
 use super::columns::{self, More};
 use super::{Args, row};
@@ -23,7 +24,7 @@ const HEADER: [&str; 9] =
 const AHEAD: usize = 64;
 /// The number of sessions whose ids decide how much of an id is shown.
 const COMPARED: usize = 1000;
-/// How long the printer may take after the end.
+/// How long the printer may take after an error.
 const MOMENT: Duration = Duration::from_millis(500);
 
 /// Prints events until a signal, or until stdout is closed.
@@ -72,17 +73,23 @@ async fn follow(context: &Context, args: &Args) -> Result<Exit, Failure> {
         is_away: false,
     };
     let ended = tokio::select! {
-        printed = &mut printing => return printed.unwrap_or_else(|error| {
-            Err(Failure::new(Exit::Failed, format!("could not print: {error}")))
-        }).map(|()| Exit::Done),
+        printed = &mut printing => {
+            return printed.unwrap_or_else(|error| Err(lost(&error))).map(|()| Exit::Done);
+        }
         ended = follower.run(&mut following, sender) => ended,
     };
-    // The last rows are printed, unless the reader is stuck.
+    // A slow reader gets every row; a signal still ends it at once. After an error, a reader that is
+    // stuck does not delay the message.
     tokio::select! {
-        printed = printing => printed.unwrap_or(Ok(()))?,
-        () = tokio::time::sleep(MOMENT) => {}
+        printed = printing => printed.unwrap_or_else(|error| Err(lost(&error)))?,
+        () = tokio::time::sleep(MOMENT), if ended.is_err() => {}
     }
     ended.map(|()| Exit::Done)
+}
+
+/// The printer panicked.
+fn lost(error: &JoinError) -> Failure {
+    Failure::new(Exit::Failed, format!("could not print: {error}"))
 }
 
 /// A message to the printer.
