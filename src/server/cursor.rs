@@ -18,7 +18,7 @@ use crate::server::backoff::Retries;
 use crate::server::connection::{
     Asking, Connection, Handle, LONGEST_READ, LONGEST_READ_MS, Link, Servers, session_id,
 };
-use crate::server::reply::documents;
+use crate::server::reply::{documents, whole};
 
 /// A command that reads documents.
 #[derive(Clone)]
@@ -248,8 +248,11 @@ impl Batches {
             return Ok(None);
         };
         let asking = Asking { command: self.command, ..asking };
-        let next = self.connection.checked(asking, &self.link, began, next);
-        self.cursor = Some(cursor);
+        let next = self.connection.checked(asking, &self.link, began, next.and_then(whole));
+        // After a damaged batch, the cursor would continue with the one that follows.
+        if !next.as_ref().is_err_and(Error::is_lost_message) {
+            self.cursor = Some(cursor);
+        }
         next.map(Some)
     }
 }

@@ -70,13 +70,21 @@ pub(crate) fn affected(reply: &Document, field: &str) -> u64 {
     }
 }
 
-/// The documents of a batch, up to the first that is not BSON.
+/// The batch, if all of it can be read: the driver checks only what is around it.
+pub(crate) fn whole(batch: RawBatch) -> mongodb::error::Result<RawBatch> {
+    let damage = batch.doc_slices()?.into_iter().find_map(|value| match value {
+        Ok(value) if value.as_document().is_some() => None,
+        Ok(_) => Some("a batch holds something else than documents".to_owned()),
+        Err(error) => Some(error.to_string()),
+    });
+    match damage {
+        None => Ok(batch),
+        Some(damage) => Err(mongodb::error::Error::custom(damage)),
+    }
+}
+
+/// The documents of a batch, which is [whole].
 pub fn documents(batch: &RawBatch) -> impl Iterator<Item = &bson::RawDocument> {
-    let slices = batch.doc_slices().ok();
-    slices.into_iter().flat_map(|slices| slices.into_iter().map_while(Result::ok)).filter_map(
-        |value| match value {
-            bson::raw::RawBsonRef::Document(document) => Some(document),
-            _ => None,
-        },
-    )
+    let values = batch.doc_slices().ok().into_iter().flatten();
+    values.filter_map(|value| value.ok()?.as_document())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bson::{Document, doc};
 
 use crate::patience::limit;
-use crate::proxy::{Direction, Fault, Proxy, Rule};
+use crate::proxy::{Direction, Fault, Proxy, Rule, WAYS};
 use crate::support::{Db, Program, at, becomes, connect_mongo, eventually, now};
 
 mod chance;
@@ -246,7 +246,7 @@ fn a_garbled_reply_does_not_end_a_sweep() {
     let sweep = way.command(&arguments).start();
     way.db.await_ids("sessions", &["live-0000"]);
     let commands = ["hello", "listIndexes", "aggregate", "find", "delete"];
-    for way_of in 0..8 {
+    for way_of in 0..WAYS {
         let garbled = |command| Rule::new(command, Direction::Reply, Fault::Garble(way_of));
         way.proxy.rules(commands.map(garbled));
         way.db.insert("sessions", sessions(1, 0));
@@ -323,4 +323,20 @@ fn a_doctor_that_lost_the_server_fails_and_names_what_it_could_not_read() {
     let refusing = way.db.fail_commands("alwaysOn", data);
     way.command(&["doctor", "-q"]).run().exits(0);
     drop(refusing);
+}
+
+#[test]
+fn a_batch_that_is_damaged_is_an_error_and_not_shorter() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(20, 1500));
+    for command in ["find", "getMore"] {
+        for way_of in [WAYS - 2, WAYS - 1] {
+            let damaged = Rule::new(command, Direction::Reply, Fault::Garble(way_of));
+            way.proxy.rules([damaged.times(u64::MAX)]);
+            let list = ["list", "-o", "ndjson", "--layout", "connect-mongo-json"];
+            let run = way.command(&list).run().exits(1).fails_in_one_sentence();
+            run.says("sent a malformed reply to");
+        }
+    }
+    way.proxy.clear();
 }

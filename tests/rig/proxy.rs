@@ -356,9 +356,12 @@ fn any(random: &mut Random, direction: Direction, command: &str) -> Fault {
         (4, _) => Fault::Truncate,
         (5, Direction::Request) if command != "getMore" => Fault::Duplicate,
         (6, _) => Fault::Delay(Duration::from_millis(random.below(600))),
-        _ => Fault::Garble(random.below(8) as u8),
+        _ => Fault::Garble(random.below(WAYS.into()) as u8),
     }
 }
+
+/// The ways to damage a message. The last two damage a batch inside a reply that is whole outside.
+pub const WAYS: u8 = 10;
 
 /// Damages the structure of a message. The server ends the connection of such a request, or answers with
 /// an error, as to a program that is wrong.
@@ -367,31 +370,43 @@ fn garble(way: u8, message: &mut Vec<u8>) {
         message[at..at + 4].copy_from_slice(&value.to_le_bytes());
     };
     let length = int(message, BODY);
-    match way % 8 {
+    match (way % WAYS, in_batch(message)) {
         // Of no known kind.
-        0 => set(message, 12, 4711),
+        (0, _) => set(message, 12, 4711),
         // A document that is longer, or shorter, than its message.
-        1 => set(message, BODY, length + 1),
-        2 => set(message, BODY, 4),
-        3 => set(message, BODY, -1),
+        (1, _) => set(message, BODY, length + 1),
+        (2, _) => set(message, BODY, 4),
+        (3, _) => set(message, BODY, -1),
         // An element of no known type.
-        4 => message[BODY + 4] = 0x7E,
+        (4, _) => message[BODY + 4] = 0x7E,
         // A message that is shorter than its header.
-        5 => set(message, 0, 3),
+        (5, _) => set(message, 0, 3),
         // The reply to another command.
-        6 => {
+        (6, _) => {
             let other = doc! { "other": 1, "ok": 1 }.to_vec().unwrap_or_default();
             message.truncate(BODY);
             message.extend(other);
             let length = i32::try_from(message.len()).unwrap_or_default();
             set(message, 0, length);
         }
+        // A document that is longer than its batch, and one of no known type.
+        (8, Some(at)) => set(message, at, 1 << 24),
+        (9, Some(at)) => message[at - 3] = 0x7E,
         // A message that does not end.
         _ => {
             let length = int(message, 0);
             set(message, 0, length + 1000);
         }
     }
+}
+
+/// Where the first document of a batch begins.
+fn in_batch(message: &[u8]) -> Option<usize> {
+    let reply = RawDocument::from_bytes(message.get(BODY..)?).ok()?;
+    let cursor = reply.get_document("cursor").ok()?;
+    let batch = cursor.get_array("firstBatch").or_else(|_| cursor.get_array("nextBatch")).ok()?;
+    let first = batch.get_document(0).ok()?.as_bytes();
+    Some(first.as_ptr().addr() - message.as_ptr().addr())
 }
 
 fn int(message: &[u8], at: usize) -> i32 {
