@@ -197,7 +197,8 @@ impl Store {
         let mut is_in_time = true;
         decode(batches, counting(self, now, by), |part: Part| {
             counts.join(part);
-            is_in_time = !counts.takes_too_long(began.elapsed(), count, options.decoding);
+            is_in_time = !counts.takes_too_long(began.elapsed(), count, options.decoding)
+                && counts.users.len() <= options.users;
             is_in_time
         })
         .await?;

@@ -649,3 +649,20 @@ fn the_library_decides_alone_what_the_server_decides_with_it() {
         }
     }
 }
+
+#[test]
+fn the_users_of_a_selection_are_counted_exactly_in_little_memory() {
+    let db = Db::new();
+    let sessions = (0..200_i64).map(|n| of_user(&format!("{n:03}"), n * n % 73));
+    db.insert("sessions", sessions.chain([of_user("nobody", Value::Null)]));
+    let store = db.store("connect-mongo-json");
+    let selection = Selection::new(Query::state(State::Live), at(0));
+    let stats = |users| {
+        let options = sessionctl::stats::Options { top: 5, users, ..Default::default() };
+        db.runtime.block_on(store.stats_of(&selection, &options)).unwrap().0
+    };
+    let (at_once, in_passes) = (stats(1000), stats(10));
+    assert_eq!(at_once, in_passes);
+    let users = in_passes.users.unwrap();
+    assert_eq!((users.distinct, users.top.len(), users.anonymous), (37, 5, 1), "{users:?}");
+}

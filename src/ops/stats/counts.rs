@@ -18,8 +18,6 @@ use crate::store::Store;
 
 /// The minimum sample; with fewer sessions, estimates are useless.
 pub(super) const LEAST: u64 = 10_000;
-/// The maximum number of users that are counted separately, to limit the memory for their names.
-const MOST_USERS: usize = 2_000_000;
 
 /// The facts of a session that are counted.
 pub(super) struct Line {
@@ -157,8 +155,9 @@ pub(super) fn counting(
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     groups: Groups,
-    /// How many sessions each user has.
+    /// How many sessions each user has, unless they are dropped.
     pub(super) users: HashMap<Box<str>, u64>,
+    pub(super) users_are_dropped: bool,
     /// The number of sessions with a user.
     pub(super) known: u64,
     /// The number of sessions whose payload cannot be read, so that the user is unknown.
@@ -170,6 +169,9 @@ impl Counts {
         part.groups.0.into_values().for_each(|group| self.groups.add(group));
         self.known += part.users.ends.len() as u64;
         self.unreadable += part.unreadable;
+        if self.users_are_dropped {
+            return;
+        }
         for user in part.users.iter() {
             match self.users.get_mut(user) {
                 Some(sessions) => *sessions += 1,
@@ -178,17 +180,19 @@ impl Counts {
         }
     }
 
+    /// From now on, counts without the users.
+    pub(super) fn drop_users(&mut self) {
+        (self.users, self.users_are_dropped) = (HashMap::new(), true);
+    }
+
     /// The number of documents that were read, foreign ones included.
     pub(super) fn read(&self) -> u64 {
         self.groups().map(|group| group.share.sessions).sum()
     }
 
-    /// Whether reading `count` documents will probably take longer than `limit`, or too much
-    /// memory, judging after `elapsed`.
+    /// Whether reading `count` documents will probably take longer than `limit`, judging after
+    /// `elapsed`.
     pub(super) fn takes_too_long(&self, elapsed: Duration, count: u64, limit: Duration) -> bool {
-        if self.users.len() > MOST_USERS {
-            return true;
-        }
         // A sample of so few documents would not be smaller.
         if count <= LEAST {
             return false;
@@ -219,6 +223,21 @@ mod tests {
         let share = Share { sessions: documents, ..Share::default() };
         counts.groups.add(Group::foreign(share));
         counts
+    }
+
+    #[test]
+    fn users_that_are_dropped_take_no_memory_and_are_counted_all_the_same() {
+        let part = |from: u64| {
+            let mut part = Part::default();
+            (from..from + 10).for_each(|user| part.users.push(&user.to_string()));
+            part
+        };
+        let mut counts = Counts::default();
+        counts.join(part(0));
+        assert_eq!(counts.users.len(), 10);
+        counts.drop_users();
+        counts.join(part(10));
+        assert_eq!((counts.users.capacity(), counts.known), (0, 20));
     }
 
     #[test]

@@ -15,11 +15,15 @@ pub struct Options {
     /// The time limit for decoding sessions to count their users, if the server cannot read the
     /// users. If all sessions would take longer, a sample is decoded, and the counts are estimates.
     pub decoding: Duration,
+    /// The maximum number of users that are counted at once, to limit the memory for their names. If a
+    /// selection has more, they are counted in further passes; if a collection has more and the server
+    /// cannot read them, a sample is decoded.
+    pub users: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sample: None, top: 10, decoding: Duration::from_secs(10) }
+        Self { sample: None, top: 10, decoding: Duration::from_secs(10), users: 2_000_000 }
     }
 }
 

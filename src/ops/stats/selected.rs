@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::model::selection::Selection;
 use crate::model::session::Session;
 use crate::ops::select::Judged;
+use crate::ops::users;
 use crate::store::{Reading, Store};
 
 impl Store {
@@ -43,6 +44,9 @@ impl Store {
                 let mut judging = self.gather(filter, &Reading::default(), selection, add).await?;
                 while let Some(judged) = judging.next().await? {
                     counts.join(judged.selected);
+                    if counts.users.len() > options.users {
+                        counts.drop_users();
+                    }
                     total.looked_at += judged.looked_at;
                     total.undecided += judged.undecided;
                     total.elsewhere.join(judged.elsewhere);
@@ -52,7 +56,23 @@ impl Store {
         }
         let has_users = layouts.iter().any(|layout| !layout.user.is_empty());
         let stats = Stats::of_counts(&counts, now, by);
-        let users = has_users.then(|| Users::of(counts, options.top));
+        let in_passes = match counts.users_are_dropped {
+            true => Some(self.users(selection, &in_passes(options), |_| ()).await?),
+            false => None,
+        };
+        let users = has_users.then(|| match in_passes {
+            None => Users::of(counts, options.top),
+            Some(counted) => {
+                let top = counted.users.into_iter().map(|user| (user.user, user.sessions));
+                let top = top.collect();
+                Users { distinct: counted.found, top, ..Users::of(counts, options.top) }
+            }
+        });
         Ok((Stats { users, ..stats }, total))
     }
+}
+
+/// How to count the users, if they are too many to be counted at once.
+fn in_passes(options: &Options) -> users::Options {
+    users::Options { limit: Some(options.top), ..users::Options::default() }
 }

@@ -143,7 +143,8 @@ impl Users {
         let batches = store.sample(size).await?;
         decode(batches, counting(store, now, None), |part: Part| {
             counts.join(part);
-            began.elapsed() <= options.decoding || counts.read() < least
+            counts.users.len() <= options.users
+                && (began.elapsed() <= options.decoding || counts.read() < least)
         })
         .await?;
         let estimated = options.sample.is_none();

@@ -13,9 +13,10 @@ use crate::context::{Context, Purpose};
 /// List who has sessions: one row per user, those with the most sessions first
 ///
 /// Reads and decodes every session of the selection, so the numbers are exact. A table shows the
-/// first 50 users; the other formats print all of them. A user is first seen at the earliest creation and last seen at the latest touch. ips and
-/// agents count the addresses and user agents of the sessions, if the layout defines where these
-/// are.
+/// first 50 users; the other formats print all of them. All users that are printed are kept in memory
+/// until they are sorted; --limit bounds it. A user is first seen at the earliest creation and last seen
+/// at the latest touch. ips and agents count the addresses and user agents of the sessions, if the layout
+/// defines where these are.
 ///
 /// A TIME is RFC 3339 with a zone (2026-11-23T10:00:00Z), a date (2026-11-23, midnight UTC), or a
 /// duration from now (-7d, +1h). A DURATION is a number of seconds, or has units: 90s, 15m, 1d12h.
