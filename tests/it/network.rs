@@ -340,3 +340,22 @@ fn a_batch_that_is_damaged_is_an_error_and_not_shorter() {
     }
     way.proxy.clear();
 }
+
+#[test]
+fn raw_documents_are_printed_as_they_are_read() {
+    let way = Way::new(HASTE);
+    way.db.insert("sessions", sessions(0, 2500));
+    let ids: String = (0..2500).map(|n| format!("live-{n:04}\n")).collect();
+    let inspect = |format| {
+        let inspect = ["inspect", "--raw", "-o", format, "-q", "-"];
+        way.command(&inspect).stdin(ids.clone()).run()
+    };
+    let seen = Rule::new("getMore", Direction::Request, Fault::Delay(Duration::ZERO));
+    way.proxy.rules([seen.times(u64::MAX)]);
+    assert_eq!(inspect("json").exits(0).json().as_array().unwrap().len(), 2500);
+    // The last two belong to the second and the third batch of the documents.
+    let others = way.proxy.hits().len() as u64 - 2;
+    way.proxy.rules([half_open("getMore").skip(others)]);
+    let run = inspect("ndjson").exits(1).says("sent no reply to getMore within");
+    assert_eq!(run.stdout.lines().count(), 1000);
+}

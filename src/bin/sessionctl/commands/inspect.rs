@@ -76,14 +76,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         _ => Shape::Many,
     };
     let mut rows = context.rows(shape, HEADER).now(now);
-    let mut raw = Raw::default();
+    let mut raw = Raw::new(context.global.format);
     for filter in filters {
         let mut batches = store.read(filter, &Reading::default()).await.doing(&action)?;
         while let Some(batch) = batches.next().await.doing(&action)? {
             for document in documents(&batch) {
                 let layout = store.layouts().of(document);
                 if args.raw {
-                    raw.add(context.global.format, layout, document);
+                    raw.add(layout, document);
                     continue;
                 }
                 let payload = layout.payload(document);
@@ -94,6 +94,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
                 let whole = Whole { session, payload, layout, namespace: store.namespace() };
                 rows.row(row(context.global.full_ids, args.reveal, whole))?;
             }
+            raw.print()?;
         }
     }
     let end = selected.end(&store.namespace());
@@ -136,17 +137,23 @@ pub fn row(full_ids: bool, reveal: bool, whole: Whole<'_>) -> Row {
     row
 }
 
-/// Documents as they are stored, as far as JSON can represent them.
-#[derive(Default)]
+/// Documents as they are stored, as far as JSON can represent them, printed batch by batch.
 struct Raw {
-    documents: Vec<Value>,
+    format: Format,
+    /// The text of a batch.
+    text: String,
+    printed: u64,
     /// The number of those that JSON cannot represent, and the short ids of the first.
     altered: u64,
     named: Vec<String>,
 }
 
 impl Raw {
-    fn add(&mut self, format: Format, layout: &Layout, document: &RawDocument) {
+    fn new(format: Format) -> Self {
+        Self { format, text: String::new(), printed: 0, altered: 0, named: Vec::new() }
+    }
+
+    fn add(&mut self, layout: &Layout, document: &RawDocument) {
         let is_altered = archive::line(document).is_none();
         if is_altered {
             self.altered += 1;
@@ -156,19 +163,38 @@ impl Raw {
             }
         }
         // A restore of this format would write another document than the one that is stored.
-        if !is_altered || format != Format::Ndjson {
-            self.documents.push(canonical(document));
+        if is_altered && self.format == Format::Ndjson {
+            return;
         }
+        let document = canonical(document);
+        self.text += &match self.format {
+            Format::Ndjson => json::json_text(&document) + "\n",
+            Format::Table | Format::Csv => json::pretty_text(&document),
+            Format::Json => {
+                // An element of an array, without the array.
+                let array = json::pretty_text(&Value::Array(vec![document]));
+                let element = array.trim_start_matches("[\n").trim_end_matches("\n]\n");
+                format!("{}{element}", if self.printed == 0 { "[\n" } else { ",\n" })
+            }
+        };
+        self.printed += 1;
     }
 
-    /// Prints the documents. What JSON cannot represent is a failure, beside the ids that are unknown.
+    /// Prints the batch.
+    fn print(&mut self) -> Result<(), Failure> {
+        output::text(&std::mem::take(&mut self.text))
+    }
+
+    /// Ends the output. What JSON cannot represent is a failure, beside the ids that are unknown.
     fn finish(
         self,
         context: &Context,
         namespace: &str,
         end: Result<Exit, Failure>,
     ) -> Result<Exit, Failure> {
-        print_raw(context, self.documents)?;
+        if self.format == Format::Json {
+            output::text(if self.printed == 0 { "[]\n" } else { "\n]\n" })?;
+        }
         if self.altered == 0 {
             return end;
         }
@@ -190,19 +216,4 @@ fn canonical(document: &RawDocument) -> Value {
         .ok()
         .or_else(lossy)
         .map_or(Value::Null, |document| Bson::Document(document).into_canonical_extjson())
-}
-
-fn print_raw(context: &Context, documents: Vec<Value>) -> Result<(), Failure> {
-    match context.global.format {
-        Format::Json => output::text(&json::pretty_text(&Value::Array(documents))),
-        Format::Table | Format::Csv => {
-            let texts: Vec<_> = documents.iter().map(json::pretty_text).collect();
-            output::text(&texts.concat())
-        }
-        Format::Ndjson => {
-            let lines: Vec<_> =
-                documents.iter().map(|document| json::json_text(document) + "\n").collect();
-            output::text(&lines.concat())
-        }
-    }
 }
