@@ -359,3 +359,21 @@ fn raw_documents_are_printed_as_they_are_read() {
     let run = inspect("ndjson").exits(1).says("sent no reply to getMore within");
     assert_eq!(run.stdout.lines().count(), 1000);
 }
+
+#[test]
+fn a_named_session_that_is_removed_while_it_is_read_is_a_failure() {
+    let way = Way::new("");
+    way.db.insert("sessions", sessions(0, 3));
+    let inspect = ["inspect", "live-0000", "live-0001", "-o", "json"];
+    // The first find looks the ids up, the next one reads the sessions.
+    let late = Fault::Delay(Duration::from_millis(1500));
+    let find = Rule::new("find", Direction::Request, late);
+    way.proxy.rules([find.skip(1).times(u64::MAX)]);
+    let running = way.command(&inspect).start();
+    way.await_hit();
+    way.db.run(
+        doc! { "delete": "sessions", "deletes": [{ "q": { "_id": "live-0001" }, "limit": 1 }] },
+    );
+    let run = running.wait().exits(1).says("1 session was removed meanwhile");
+    assert_eq!(run.json().as_array().unwrap().len(), 1);
+}

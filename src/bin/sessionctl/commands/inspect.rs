@@ -77,10 +77,12 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let mut rows = context.rows(shape, HEADER).now(now);
     let mut raw = Raw::new(context.global.format);
+    let mut read = 0;
     for filter in filters {
         let mut batches = store.read(filter, &Reading::default()).await.doing(&action)?;
         while let Some(batch) = batches.next().await.doing(&action)? {
             for document in documents(&batch) {
+                read += 1;
                 let layout = store.layouts().of(document);
                 if args.raw {
                     raw.add(layout, document);
@@ -97,7 +99,18 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             raw.print()?;
         }
     }
-    let end = selected.end(&store.namespace());
+    let mut end = selected.end(&store.namespace());
+    let named = selected.selection.keys.as_ref().map_or(0, Vec::len) as u64;
+    let removed = named.saturating_sub(read);
+    if removed > 0 {
+        if let Err(unknown) = end {
+            report::fail(context.global.verbose, &unknown);
+        }
+        let were = if removed == 1 { "was" } else { "were" };
+        let sentence =
+            format!("could not {action}: {} {were} removed meanwhile", sessions(removed));
+        end = Err(Failure::new(Exit::Failed, sentence));
+    }
     if args.raw {
         return raw.finish(context, &store.namespace(), end);
     }
