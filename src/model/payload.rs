@@ -40,4 +40,4 @@ pub(crate) use partial::Partial;
 pub use path::get;
 pub(crate) use path::has_dotted_key;
 pub use place::PayloadPlace;
-pub use secrets::mask;
+pub use secrets::{is_invisible, mask};

@@ -9,9 +9,8 @@ use crate::support::{Db, Program, Run, at, connect_mongo, long_id, own_server, w
 /// What no output may ever show.
 const PASSWORD: &str = "hunter2-and-more";
 
-/// An escape sequence, a C1 control, a bidirectional override and an invisible letter.
-const HOSTILE: &str =
-    "\u{1b}[31mred\u{1b}]0;owned\u{7}\r\n\u{9b}2J\u{202e}gnp.exe\u{2066}\u{7f}\u{E0041}";
+/// An escape sequence, a C1 control, a bidirectional override and invisible letters.
+const HOSTILE: &str = "\u{1b}[31mred\u{1b}]0;owned\u{7}\r\n\u{9b}2J\u{202e}gnp.exe\u{2066}\u{7f}\u{E0041}\u{200B}a\u{200D}b";
 
 fn without_server(arguments: &[&str], uri: &str) -> Run {
     Program::new(arguments).env("SESSIONCTL_URI", uri).run().never_shows(PASSWORD)

@@ -492,7 +492,7 @@ mod tests {
         let _ = audit.before(&hostile).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 1);
-        assert!(!text.trim_end().contains(crate::console::text::is_hostile), "{text}");
+        assert!(!crate::console::text::has_hostile(text.trim_end()), "{text}");
     }
 
     #[test]

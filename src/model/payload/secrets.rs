@@ -254,13 +254,15 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-fn is_invisible(letter: char) -> bool {
+/// Whether a character shows nothing: fillers, joiners, marks of direction, variation selectors, tags and
+/// annotation marks. Two texts that differ in them look the same.
+pub fn is_invisible(letter: char) -> bool {
     matches!(
         letter,
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
             | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
-            | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{E0000}'..='\u{E0FFF}'
+            | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}'
     )
 }
 

@@ -70,6 +70,7 @@ impl Run {
     pub fn shows_nothing_hostile(self) -> Self {
         let hostile = |letter: char| {
             (letter.is_control() && letter != '\n')
+                || ('\u{200B}'..='\u{200F}').contains(&letter)
                 || ('\u{202A}'..='\u{202E}').contains(&letter)
                 || ('\u{2066}'..='\u{2069}').contains(&letter)
         };

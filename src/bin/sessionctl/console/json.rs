@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::text::{escape, is_hostile};
+use super::text::neutral_but;
 
 /// JSON on one line, with all hostile characters escaped.
 pub fn json_text(value: &Value) -> String {
@@ -36,13 +36,5 @@ pub fn quoted(out: &mut impl Write, text: &str) -> io::Result<()> {
 /// hostile characters are always inside strings. Line breaks of pretty JSON are an exception, but
 /// those inside strings are already escaped.
 fn escaped(json: String) -> String {
-    let is_hostile = |letter: char| letter != '\n' && is_hostile(letter);
-    if !json.contains(is_hostile) {
-        return json;
-    }
-    let mut safe = String::with_capacity(json.len() + 16);
-    for letter in json.chars() {
-        if is_hostile(letter) { escape(letter, &mut safe) } else { safe.push(letter) }
-    }
-    safe
+    neutral_but(json.into(), |letter| letter == '\n').into_owned()
 }

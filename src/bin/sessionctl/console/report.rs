@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::background::Background;
 use super::failure::{Exit, Failure, Refusal};
-use crate::console::text::{counted, is_hostile, neutral};
+use crate::console::text::{counted, has_hostile, neutral};
 
 mod log_format;
 
@@ -63,7 +63,7 @@ pub fn usage(refusal: &Refusal) -> ExitCode {
 
 /// Whether clap's message repeats typed characters that a terminal would interpret.
 fn repeats_hostile(error: &clap::Error) -> bool {
-    error.render().to_string().lines().any(|line| line.contains(is_hostile))
+    error.render().to_string().lines().any(has_hostile)
 }
 
 /// The sentence and the hint, on separate lines or in one object.

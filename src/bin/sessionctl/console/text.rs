@@ -7,28 +7,61 @@ use std::time::Duration;
 
 use bson::DateTime;
 pub use sessionctl::humanize::{counted, grouped};
+use sessionctl::payload::is_invisible;
 
-/// Control characters and marks that change the direction of text. A terminal would interpret them,
-/// and show something else than the text.
-pub fn is_hostile(letter: char) -> bool {
+/// Control characters, marks that change the direction of text, and invisible characters. A terminal
+/// would interpret them, or show something else than the text.
+fn is_hostile(letter: char) -> bool {
+    // They choose between forms of a letter or an emoji that is shown.
+    let selects = matches!(letter, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}');
     letter.is_control()
-        || matches!(letter,
-            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}'
-            | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
-            // Tags: invisible letters.
-            | '\u{E0000}'..='\u{E007F}')
+        || matches!(letter, '\u{2028}' | '\u{2029}')
+        || (is_invisible(letter) && !selects)
+}
+
+/// The joiners, which the writing of some languages and emoji need.
+fn is_joiner(letter: char) -> bool {
+    matches!(letter, '\u{200C}' | '\u{200D}')
+}
+
+/// The characters of a text, each with whether it is hostile there: a joiner is not between two
+/// characters that are shown and that are not ASCII.
+fn judged(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let joins =
+        |letter: &char| !letter.is_ascii() && !letter.is_whitespace() && !is_hostile(*letter);
+    let mut letters = text.chars().peekable();
+    let mut before: Option<char> = None;
+    std::iter::from_fn(move || {
+        let letter = letters.next()?;
+        let is_needed = is_joiner(letter)
+            && before.as_ref().is_some_and(joins)
+            && letters.peek().is_some_and(joins);
+        before = Some(letter);
+        Some((letter, is_hostile(letter) && !is_needed))
+    })
+}
+
+/// Whether a text contains hostile characters.
+pub fn has_hostile(text: &str) -> bool {
+    judged(text).any(|(_, is_hostile)| is_hostile)
+}
+
+/// `text` with all hostile characters escaped as in JSON, but for those that are `kept`.
+pub fn neutral_but(text: Cow<'_, str>, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
+    // Nearly all texts are plain.
+    if !text.contains(|letter| is_hostile(letter) && !kept(letter)) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for (letter, is_hostile) in judged(&text) {
+        if is_hostile && !kept(letter) { escape(letter, &mut safe) } else { safe.push(letter) }
+    }
+    Cow::Owned(safe)
 }
 
 /// `text` with all hostile characters escaped as in JSON.
 pub fn neutral(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hostile) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 16);
-    for letter in text.chars() {
-        if is_hostile(letter) { escape(letter, &mut safe) } else { safe.push(letter) }
-    }
-    Cow::Owned(safe)
+    neutral_but(Cow::Borrowed(text), |_| false)
 }
 
 /// `text` without anything between `mongodb://` and `@`. A connection string that was given as a
@@ -179,6 +212,26 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_nothing_is_spelled_out_unless_the_writing_needs_it() {
+        let invisible =
+            "\u{200B}\u{2060}\u{2064}\u{AD}\u{34F}\u{115F}\u{1160}\u{3164}\u{FFA0}\u{180B}\u{FFF9}";
+        for letter in invisible.chars() {
+            let name = format!("ad{letter}min");
+            assert_eq!(neutral(&name), format!("ad\\u{:04x}min", u32::from(letter)));
+            assert!(has_hostile(&name));
+        }
+        // Persian, Hindi, and emoji that are joined or have another form.
+        for name in ["می\u{200C}خواهم", "क्\u{200D}ष", "👩\u{200D}🚀", "❤\u{FE0F}\u{200D}🔥"]
+        {
+            assert_eq!(neutral(name), name);
+        }
+        for name in ["ad\u{200D}min", "\u{200C}خ", "خ\u{200D}", "خ\u{200D}\u{200D}خ", "خ\u{200C}a"]
+        {
+            assert!(!neutral(name).contains(is_joiner), "{name}");
+        }
+    }
+
+    #[test]
     fn a_connection_string_loses_its_password_wherever_it_stands() {
         assert_eq!(
             without_password("could not read mongodb://u:p@ss@h:1/d: not found, mongodb+srv://a@b"),
@@ -245,7 +298,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_hostile_survives(text in any::<String>()) {
-            prop_assert!(!neutral(&text).contains(is_hostile));
+            prop_assert!(!has_hostile(&neutral(&text)));
         }
     }
 }

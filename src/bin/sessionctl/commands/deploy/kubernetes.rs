@@ -15,7 +15,7 @@ use super::values::{checked, json_string, path_text, refused};
 use crate::args::{Global, Uri, address};
 use crate::commands::sweep::{Settings, config_file};
 use crate::console::failure::{Exit, Failure};
-use crate::console::text::{is_hostile, shell_word, without_password};
+use crate::console::text::{has_hostile, shell_word, without_password};
 use crate::input::read_text;
 
 const CONFIG_MAP: &str = include_str!("../../deploy/configmap.yaml");
@@ -304,8 +304,7 @@ fn read(option: &str, path: &Path) -> Result<(String, String), Failure> {
 
 /// A file in a config map, as a readable block if YAML can represent it so.
 fn entry(name: &str, text: &str) -> String {
-    let is_shown = |letter: char| letter == '\n' || !is_hostile(letter);
-    if text.is_empty() || !text.chars().all(is_shown) || !text.ends_with('\n') {
+    if text.is_empty() || text.split('\n').any(has_hostile) || !text.ends_with('\n') {
         return format!("{}: {}\n", json_string(name), json_string(text));
     }
     let lines: String = text.lines().map(|line| format!("  {line}\n")).collect();

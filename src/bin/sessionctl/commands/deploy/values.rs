@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::console::failure::{Exit, Failure};
 use crate::console::json::json_text;
-use crate::console::text::{is_hostile, without_password};
+use crate::console::text::{has_hostile, without_password};
 
 /// A typed value cannot be used.
 pub fn refused(sentence: impl Into<String>, hint: impl Into<String>) -> Failure {
@@ -23,7 +23,7 @@ pub fn plain_name<'a>(name: &'a str, others: &str, sentence: &str) -> Result<&'a
 
 /// Checks that a value fits on one line.
 pub fn checked(option: &str, value: &str) -> Result<String, Failure> {
-    if value.contains(is_hostile) {
+    if has_hostile(value) {
         let sentence =
             format!("the value of {option} contains a line break or another control character");
         return Err(refused(sentence, "remove it: the file cannot contain such a value"));
