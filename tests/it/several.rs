@@ -172,12 +172,12 @@ fn a_collection_that_the_login_may_not_read_is_named_and_the_others_are_purged()
     let purged = run(&purge).exits(1).says(&refused).never_shows("sessionctl_leases");
     assert_eq!(namespaces(&purged.json()), ["a"]);
     assert_eq!((db.ids("a"), db.ids("b").len()), (vec![long_id("live")], 2));
-    let listed = run(&["collections", "-o", "json"]).exits(0).says("warning").says(&refused);
+    let listed = run(&["collections", "-o", "json"]).exits(1).says(&refused);
     assert_eq!(namespaces(&listed.never_shows("sessionctl_leases").json()), ["a"]);
     // Where none can be read, nothing is known of any.
     db.admin(of("updateRole", &privileges[1..]));
     assert_eq!(run(&purge).exits(1).fails_in_one_sentence().says(&refused).stdout, "[]\n");
-    run(&["collections"]).exits(0).says(&refused).says("no other collection here");
+    run(&["collections"]).exits(1).says(&refused).says("no other collection here");
     db.admin(of("updateRole", &privileges[..1]));
     assert_eq!(namespaces(&run(&purge).exits(0).json()), ["a"]);
 }

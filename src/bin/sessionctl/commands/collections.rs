@@ -4,6 +4,7 @@ use sessionctl::collections::Surveyed;
 
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape};
+use crate::console::report;
 use crate::context::Context;
 
 /// Find the collections that hold sessions, and the layout of each
@@ -21,11 +22,11 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     let own = context.named_layouts()?;
     let connection = context.connect().await?;
     let all = context.global.db.is_none();
-    let (surveyed, unread) =
-        connection.survey(all, own.as_ref()).await.doing("look for collections")?;
+    let action = "look for collections";
+    let (surveyed, unread) = connection.survey(all, own.as_ref()).await.doing(action)?;
     let mut rows = context.rows(Shape::Many, HEADER);
     for error in &unread {
-        context.note("warning", format!("leaving out a collection: {error}"));
+        report::fail(context.global.verbose, &Failure::of(action, error));
     }
     if surveyed.is_empty() {
         let other = if unread.is_empty() { "" } else { "other " };
@@ -34,7 +35,8 @@ pub async fn run(context: &Context) -> Result<Exit, Failure> {
     for collection in surveyed {
         rows.row(row(&collection))?;
     }
-    rows.finish().map(|()| Exit::Done)
+    rows.finish()?;
+    Ok(if unread.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 fn row(found: &Surveyed) -> Row {
