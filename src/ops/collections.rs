@@ -267,7 +267,11 @@ impl Connection {
     ) -> Result<Surveyed> {
         // Without the right to collStats the sizes stay unknown. The count comes from the server's
         // metadata, which is free, but may be wrong after a crash.
-        let stats = self.run("collStats", collection, doc! { "collStats": collection }).await.ok();
+        let stats = self.run("collStats", collection, doc! { "collStats": collection }).await;
+        let stats = match stats {
+            Err(error) if error.is_transient() => return Err(error),
+            stats => stats.ok(),
+        };
         let number = |field| stats.as_ref().map(|stats| affected(stats, field));
         let builds = stats.as_ref().map(index::builds).unwrap_or_default();
         let layout = verdict.likeliest();

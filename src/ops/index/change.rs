@@ -228,8 +228,14 @@ impl Store {
         }
         match self.run("collStats", doc! { "collStats": self.name() }).await {
             Ok(stats) => Ok(status.during(&builds(&stats))),
-            // A login without this right cannot see whether the index is complete.
-            Err(Error::Unauthorized { .. } | Error::Server { .. }) => Ok(status),
+            // A login without this right, or a server without this command, does not show whether the
+            // index is complete.
+            Err(error @ (Error::Unauthorized { .. } | Error::Server { .. }))
+                if !error.is_transient() =>
+            {
+                let reason = format!("whether the index is complete is unknown: {error}");
+                Ok(TtlStatus { reason: Some(reason), ..status })
+            }
             Err(error) => Err(error),
         }
     }

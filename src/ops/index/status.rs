@@ -73,7 +73,7 @@ pub struct TtlStatus {
     pub wanted: Option<Document>,
     /// The existing index on this field, if any.
     pub found: Option<IndexSpec>,
-    /// Why no index is possible.
+    /// Why no index is possible, or why it is unknown whether the installed one is complete.
     pub reason: Option<String>,
     /// What the operator has to pass to make one possible.
     pub need: Option<Need>,

@@ -96,3 +96,22 @@ fn a_signal_ends_it_soon_though_the_server_answers_nothing() {
     running.wait().exits(143).soon();
     server.resume().unwrap();
 }
+
+#[test]
+fn a_server_that_does_not_say_what_it_builds_is_not_taken_for_one_that_builds_nothing() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("a", at(60))]);
+    db.sessionctl(&["index", "install", "--yes"]).exits(0);
+    let status = ["index", "status", "--check", "-o", "json"];
+    for (code, exit) in [(13, 0), (59, 0), (50, 1), (91, 1)] {
+        let data = doc! { "failCommands": ["collStats"], "errorCode": code };
+        let failing = db.fail_commands("alwaysOn", data);
+        let run = db.sessionctl(&status).exits(exit);
+        if exit == 0 {
+            let run = run.says("whether the index is complete is unknown");
+            assert_eq!(run.json()["state"], "installed");
+        }
+        drop(failing);
+    }
+    db.sessionctl(&status).exits(0).never_shows("unknown");
+}

@@ -113,9 +113,11 @@ impl Looked {
     }
 }
 
-/// Prints the current state.
+/// Prints the state after the changes.
 pub async fn print_now(context: &Context, looked: &Looked) -> Result<Exit, Failure> {
-    let status = looked.store.index_status(looked.lifetime).await.doing(&looked.action)?;
+    let mut status = looked.store.index_status(looked.lifetime).await.doing(&looked.action)?;
+    // The server has answered that an installed index is complete.
+    status.reason = status.reason.filter(|_| status.state != TtlState::Installed);
     print_changed(context, &looked.store, &status)?;
     Ok(Exit::Done)
 }
