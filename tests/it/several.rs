@@ -193,3 +193,29 @@ fn a_server_that_fails_in_the_middle_of_a_survey_is_not_a_server_without_session
     drop(failing);
     assert_eq!((db.ids("a").len(), db.ids("b").len()), (2, 3));
 }
+
+#[test]
+fn a_closed_pipe_does_not_hide_what_failed_before() {
+    let db = two();
+    let list = |more: &[&str]| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        db.command(&[&["list", "-o", "csv"], more].concat()).stdout(writer).run()
+    };
+    list(&["-c", "none", "-c", "a"]).exits(1).says("there is no collection");
+    list(&["-c", "a", "-c", "b"]).exits(0);
+}
+
+#[test]
+fn a_signal_ends_the_search_for_collections() {
+    let db = two();
+    let data =
+        doc! { "failCommands": ["listIndexes"], "blockConnection": true, "blockTimeMS": 20_000 };
+    let slow = db.fail_commands("alwaysOn", data);
+    let mut running = db.command(&["list", "--every-collection"]).start();
+    running.await_signals();
+    slow.wait(1);
+    running.signal("INT");
+    running.wait().soon().exits(130);
+    drop(slow);
+}

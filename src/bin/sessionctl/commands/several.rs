@@ -20,18 +20,26 @@ pub async fn run(
         context.read_uri()?;
     }
     let (names, unread) = match every_collection {
-        true => every(context).await?,
+        // Until something is changed, a signal ends the command at once.
+        true => match context.signals.asked.run_until_cancelled(every(context)).await {
+            Some(found) => found?,
+            None => return Ok(context.signals.exit()),
+        },
         false => (context.global.collection.clone(), Vec::new()),
     };
     let joined = Arc::new(Joined::default());
     let mut worst = Exit::Done;
+    for failure in unread {
+        report::fail(context.global.verbose, &failure);
+        worst = worst.worse(failure.exit);
+    }
     for name in names {
         match command(&context.on(&name, &joined)).await {
             Ok(exit) => worst = worst.worse(exit),
-            // The reader of stdout is gone, or the failure would be the same for every collection.
-            Err(failure) if failure.is_closed_pipe() || failure.exit == Exit::Usage => {
-                return Err(failure);
-            }
+            // The reader of stdout is gone, but not what failed before.
+            Err(failure) if failure.is_closed_pipe() => return Ok(worst),
+            // It would be the same for every collection.
+            Err(failure) if failure.exit == Exit::Usage => return Err(failure),
             Err(failure) => {
                 report::fail(context.global.verbose, &failure);
                 worst = worst.worse(failure.exit);
@@ -42,12 +50,10 @@ pub async fn run(
             break;
         }
     }
-    for failure in unread {
-        report::fail(context.global.verbose, &failure);
-        worst = worst.worse(failure.exit);
+    match output::text(joined.end(context.global.format)) {
+        Err(failure) if !failure.is_closed_pipe() => Err(failure),
+        _ => Ok(worst),
     }
-    output::text(joined.end(context.global.format))?;
-    Ok(worst)
 }
 
 /// The collections of the database that hold sessions, and why others could not be read.
