@@ -246,6 +246,10 @@ fn check_collections(cli: &Cli, matches: &ArgMatches) -> Result<(), Refusal> {
         let sentence = "-c and --every-collection cannot be used together".into();
         return Err(Refusal::Own(sentence, "pass only one of them"));
     }
+    if is_typed && matches!(cli.command, Command::Collections(_)) {
+        let sentence = "collections searches whole databases, and -c has no effect".into();
+        return Err(Refusal::Own(sentence, "choose the database with -d"));
+    }
     let has_several = collections.len() > 1 || cli.command.every_collection();
     if has_several && cli.command.reads_stdin() {
         let sentence = "stdin provides the ids of one collection only".into();

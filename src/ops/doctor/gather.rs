@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::document::{Found, find};
 use crate::model::index_spec::IndexSpec;
 use crate::model::layout::detect::{Sample, Verdict, detect};
-use crate::model::layout::{Layout, Layouts};
+use crate::model::layout::{Layout, Layouts, UserPlace};
 use crate::model::session::State;
 use crate::ops::collections::{Choice, Purpose};
 use crate::ops::sweep::LEASES;
@@ -41,6 +41,8 @@ pub struct Doctor {
     pub layouts: Option<Layouts>,
     /// The lifetime, if only the application knows it.
     pub lifetime: Option<Duration>,
+    /// The places of the user, instead of those of the layouts; if none, those of the layouts.
+    pub user_places: Vec<UserPlace>,
     /// Count a random sample of this many documents; by default all of them, up to 100,000.
     pub sample: Option<u64>,
 }
@@ -51,7 +53,7 @@ impl Doctor {
     /// # Errors
     /// [`Error::NoCollection`], or if the server refuses the first command or cannot be reached.
     pub async fn gather(self, connection: &Connection, collection: &str) -> Result<Facts> {
-        let Self { layouts, lifetime, sample } = self;
+        let Self { layouts, lifetime, user_places, sample } = self;
         let hello = connection.run_on_admin("hello", doc! { "hello": 1 }).await?;
         let now = hello.get_datetime("localTime").copied();
         let now =
@@ -77,7 +79,7 @@ impl Doctor {
         };
         // Families of layouts need different indexes. The doctor examines the most likely family,
         // to which the sessions of others are foreign.
-        let layouts = layouts.map(Layouts::family);
+        let layouts = layouts.map(|layouts| layouts.family().with_user_places(&user_places));
         let verdict = match choice {
             Ok(Choice::Detected { verdict, .. }) => Some(verdict),
             Ok(Choice::Named { misnamed: Some(Error::Accounts { .. }), .. }) => {

@@ -24,6 +24,21 @@ fn sessions_without_a_user_are_found() {
 }
 
 #[test]
+fn users_are_where_the_operator_says_also_in_a_layout_that_was_detected() {
+    let db = Db::new();
+    healthy(&db);
+    let elsewhere = doc! { "session": "{\"cookie\":{},\"account\":{\"number\":42}}" };
+    let sessions = (0..30).map(|n| connect_mongo(&format!("session-number-{n:08}"), at(600)));
+    db.insert("sessions", sessions.map(|session| with(session, elsewhere.clone())));
+    finds(&db, "anonymous", "warn", "have no user");
+    let doctor = ["doctor", "-o", "ndjson", "--user-path", "account.number"];
+    let run = db.sessionctl(&[&doctor[..], &["--user-path", "userId"]].concat()).exits(0);
+    let findings = run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let anonymous: Vec<_> = findings.filter(|finding| finding["check"] == "anonymous").collect();
+    assert_eq!(anonymous[0]["outcome"], "pass", "{anonymous:?}");
+}
+
+#[test]
 fn a_document_that_can_hardly_grow_any_more_is_found_and_its_id_not_given_away() {
     let db = Db::new();
     healthy(&db);

@@ -42,7 +42,8 @@ const HEADER: &[&str] = &["namespace", "check", "outcome", "what", "meaning", "m
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let layouts = context.named_layouts()?;
     let connection = context.connect().await?;
-    let doctor = Doctor { layouts, lifetime: context.global.lifetime, sample: args.sample };
+    let (lifetime, user_places) = (context.global.lifetime, context.global.user_path.clone());
+    let doctor = Doctor { layouts, lifetime, user_places, sample: args.sample };
     let action = format!("examine {}.{}", connection.database(), context.collection());
     let facts = doctor.gather(&connection, context.collection()).await.doing(&action)?;
     let commands = Commands::of(context, &connection, &facts)?;

@@ -56,6 +56,10 @@ const HEADER: &[&str] = &[
 ];
 
 pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    if args.raw && context.global.format == Format::Csv {
+        let sentence = "--raw prints whole documents, which csv cannot hold";
+        return Err(Failure::new(Exit::Usage, sentence).hint("use -o ndjson"));
+    }
     let Some(store) = context.store("inspect", Purpose::Reading).await? else {
         let sentence = format!("could not inspect: {} is empty", context.collection());
         return Err(Failure::new(Exit::Failed, sentence));
