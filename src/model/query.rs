@@ -162,8 +162,10 @@ impl Query {
         }
         let payload = layout.payload(fields.document);
         let Some(value) = payload.value() else { return Err(Unselected::Undecided) };
-        if !self.payload.iter().all(|condition| condition.holds(value)) {
-            return Err(Unselected::Other);
+        let mut failed = self.payload.iter().filter(|condition| !condition.holds(value)).peekable();
+        if failed.peek().is_some() {
+            let is_undecided = failed.all(|condition| condition.is_undecided_by(value));
+            return Err(if is_undecided { Unselected::Undecided } else { Unselected::Other });
         }
         let session = layout.session(fields.document, &payload, cutoff);
         Ok(Read { session, payload: Some(Cow::Owned(payload)), may_have_user: false })
@@ -212,8 +214,8 @@ pub enum Verdict {
     /// It is not selected, but has one of the users at these places, where the layout does not
     /// look.
     Elsewhere(BTreeSet<String>),
-    /// Unknown, because its payload cannot be decoded. It matches neither a condition nor its
-    /// opposite.
+    /// Unknown, because its payload cannot be decoded, or has a value that a condition cannot compare. It
+    /// matches neither a condition nor its opposite.
     Undecided,
     /// It is not selected.
     Other,

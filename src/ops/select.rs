@@ -29,7 +29,7 @@ pub struct Judged<T> {
     /// Sessions that have a user of the selection where the layout does not look.
     pub elsewhere: Elsewhere,
     /// Sessions for which it is unknown whether they match, because their payload cannot be
-    /// decoded.
+    /// decoded, or has a value that a condition cannot compare.
     pub undecided: u64,
     /// Which of the users of the selection the selected sessions have.
     pub met: Met,

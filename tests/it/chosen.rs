@@ -666,3 +666,31 @@ fn the_users_of_a_selection_are_counted_exactly_in_little_memory() {
     let users = in_passes.users.unwrap();
     assert_eq!((users.distinct, users.top.len(), users.anonymous), (37, 5, 1), "{users:?}");
 }
+
+#[test]
+fn values_that_a_condition_cannot_compare_are_counted() {
+    let db = Db::new();
+    let seen = |id: &str, last: Value| {
+        let session = json!({ "cookie": {}, "userId": 42, "lastSeen": last }).to_string();
+        with(of_user(id, 42), doc! { "session": session })
+    };
+    let sessions = [
+        seen("old", json!("2020-01-01T00:00:00Z")),
+        seen("new", json!("2999-01-01T00:00:00Z")),
+        seen("never", json!("never")),
+        seen("list", json!([1])),
+        // No value at all.
+        seen("null", Value::Null),
+        of_user("missing", 42),
+    ];
+    db.insert("sessions", sessions);
+    let old = ["--where", "lastSeen<-7d"];
+    let list = [&["list", "--full-ids", "-o", "json"], &old[..]].concat();
+    let run = db.sessionctl(&list).exits(0).says("2 sessions cannot be checked");
+    assert_eq!(listed(&run), [long_id("old")].into());
+    // Another condition decides.
+    let other = [&list[..], &["--where", "userId=7"]].concat();
+    db.sessionctl(&other).exits(0).never_shows("cannot be checked");
+    let run = db.sessionctl(&[&["purge", "--dry-run"], &old[..]].concat()).exits(0);
+    run.says("2 sessions cannot be checked");
+}

@@ -500,3 +500,22 @@ fn an_order_by_a_date_that_no_session_has_is_an_error_and_those_without_it_are_c
     run.says("--sort expires requires an expiry, which no selected session has");
     assert_eq!(listed(&db, &["--sort", "created", "--user", "nobody"]), [""; 0]);
 }
+
+#[test]
+fn a_state_and_an_expiry_that_exclude_each_other_are_refused() {
+    let db = Db::new();
+    db.insert("sessions", [dated("a", 600)]);
+    for arguments in [
+        ["--expired", "--expires-after", "+1h"],
+        ["--expired", "--expires-after", "2999-01-01"],
+        ["--live", "--expires-before", "-1h"],
+        ["--live", "--expires-before", "1999-01-01"],
+    ] {
+        for command in [&["list"][..], &["purge", "--yes"], &["stats"], &["users"]] {
+            let run = db.sessionctl(&[command, &arguments].concat()).exits(2);
+            run.fails_in_one_sentence().says("so no session matches");
+        }
+    }
+    assert_eq!(listed(&db, &["--live", "--expires-before", "+1h"]), ["a"]);
+    assert_eq!(listed(&db, &["--expired", "--expires-after", "-1h"]), [""; 0]);
+}

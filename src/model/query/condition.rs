@@ -151,6 +151,13 @@ impl Condition {
         }
     }
 
+    /// Whether the payload has a value at the path that the condition cannot compare, so that it is
+    /// unknown whether the condition or its opposite holds. Null is no value.
+    pub(super) fn is_undecided_by(&self, payload: &Value) -> bool {
+        let value = payload::get(payload, &self.path);
+        value.is_some_and(|value| !value.is_null()) && !self.is_decided_by(payload)
+    }
+
     /// Whether a missing value can fulfil it, so that the server must not filter by presence.
     pub(super) fn needs_value(&self) -> bool {
         !matches!(self.test, Test::Absent | Test::Differs(_))

@@ -17,6 +17,7 @@ use crate::console::confirm::{Confirmed, Question, Yes, ask};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::Cell;
 use crate::console::progress::Progress;
+use crate::context::selected::check_state;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
@@ -272,6 +273,9 @@ async fn selected(
     }
     let typed = &args.selection;
     let selected = context.selected(DOING, source, typed, now, Purpose::Reading).await?;
+    if !args.follow {
+        check_state(&selected.selection.query, now)?;
+    }
     let (written, end) = (selected.written(typed), selected.end(&source.namespace()));
     let action = format!("{DOING} {}", source.namespace());
     let selection = context.ranked(&action, source, selected.selection).await?;

@@ -12,6 +12,7 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Lines, Row, Rows, Shape};
 use crate::console::progress::Progress;
 use crate::console::text::sessions;
+use crate::context::selected::check_state;
 use crate::context::{Context, Purpose};
 
 mod columns;
@@ -134,6 +135,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     context.begin_table(Some(&store.namespace()))?;
     let now = store.now().await.doing(&action)?;
     let selected = context.selected("list", &store, &args.selection, now, Purpose::Reading).await?;
+    check_state(&selected.selection.query, now)?;
     let selection = &context.ranked(&action, &store, selected.selection.clone()).await?;
     if let Some(sort) = args.sort {
         sort::check(sort, &store, selection, &action).await?;

@@ -11,6 +11,7 @@ use crate::args::{EveryArgs, Format, OTHERS, SelectionArgs};
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{self, Cell, Row, Shape};
 use crate::console::text::{grouped, sessions};
+use crate::context::selected::check_state;
 use crate::context::users::Seen;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
@@ -96,6 +97,7 @@ async fn selected(
 ) -> Result<Exit, Failure> {
     let typed = &args.selection;
     let selected = context.selected("count", store, typed, now, Purpose::Reading).await?;
+    check_state(&selected.selection.query, now)?;
     let selection = context.ranked(action, store, selected.selection.clone()).await?;
     let counted = store.stats_of(&selection, options).await.doing(action)?;
     let (stats, Judged { elsewhere, undecided, met, .. }) = counted;

@@ -8,6 +8,7 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::output::{Cell, Row, Shape};
 use crate::console::progress::Progress;
 use crate::console::text::{counted, grouped, sessions};
+use crate::context::selected::check_state;
 use crate::context::{Context, Purpose};
 
 /// List who has sessions: one row per user, those with the most sessions first
@@ -59,6 +60,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let typed = &args.selection;
     let selected =
         context.selected("list the users of", &store, typed, now, Purpose::Reading).await?;
+    check_state(&selected.selection.query, now)?;
     context.note_user_places(&store);
     let is_table = context.global.format == Format::Table;
     let limit = args.limit.unwrap_or(if is_table { TABLE_LIMIT } else { 0 });

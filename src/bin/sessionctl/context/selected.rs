@@ -338,6 +338,21 @@ fn check_range(query: &Query, now: DateTime) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses an expiry that no session of the state has at the cutoff.
+pub fn check_state(query: &Query, cutoff: DateTime) -> Result<(), Failure> {
+    let (state, option) = match query.state {
+        Some(State::Expired) if query.expires_after.is_some_and(|after| after >= cutoff) => {
+            ("--expired", "--expires-after")
+        }
+        Some(State::Live) if query.expires_before.is_some_and(|before| before <= cutoff) => {
+            ("--live", "--expires-before")
+        }
+        _ => return Ok(()),
+    };
+    let sentence = format!("{option} and {state} exclude each other, so no session matches");
+    Err(Failure::new(Exit::Usage, sentence).hint("omit one of them"))
+}
+
 /// The name of the last touch in [`Needed::date`] and in the error.
 const TOUCH: &str = "a last touch";
 

@@ -20,6 +20,8 @@ const LOOKED_AT: u64 = 100;
 /// How long a reader that found the user searches for more sessions of that user if the server
 /// cannot: enough for some hundred thousand sessions, without delaying a list that looks complete.
 const LOOKING: Duration = Duration::from_millis(500);
+/// Why it can be unknown whether a session matches.
+pub const UNDECIDED: &str = "the payload cannot be decoded, or has a value that cannot be compared";
 /// How many places a message lists.
 const NAMED: usize = 12;
 
@@ -282,7 +284,7 @@ impl Context {
         let is_said = warns && seen.undecoded > 0;
         if undecided > 0 && !is_said {
             let those = sessions(undecided);
-            let text = format!("{those} cannot be checked, because the payload cannot be decoded");
+            let text = format!("{those} cannot be checked, because {UNDECIDED}");
             self.note("note", format!("{text}: not selected"));
         }
     }

@@ -14,6 +14,7 @@ use crate::args::{SelectionArgs, Time, duration, time};
 use crate::console::confirm::Question;
 use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::counted;
+use crate::context::selected::check_state;
 use crate::context::words::Words;
 use crate::context::{Context, Purpose};
 
@@ -93,6 +94,7 @@ async fn prepare(
     let cutoff = args.cutoff(&full_action, now)?;
     let selected =
         context.selected(&doing, &store, &args.selection, now, Purpose::Changing).await?;
+    check_state(&selected.selection.query, cutoff)?;
     let end = selected.end(&store.namespace());
     let written = selected.written(&args.selection);
     let selection = Selection { cutoff, ..selected.selection };

@@ -13,6 +13,7 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::progress::Progress;
 use crate::console::report::say;
 use crate::context::Context;
+use crate::context::users::UNDECIDED;
 
 /// Goes through the batches, unless a signal stops it.
 pub async fn go_through(
@@ -63,8 +64,8 @@ pub async fn go_through(
     report.exact = Some(copying.is_exact());
     if report.copied.undecided > 0 {
         let those = crate::console::text::sessions(report.copied.undecided);
-        let text = "cannot be judged, since the payload cannot be decoded: not selected";
-        context.note("note", format!("{those} {text}"));
+        let text = format!("{those} cannot be checked, because {UNDECIDED}");
+        context.note("note", format!("{text}: not selected"));
     }
     let left = |report: &Report| {
         report.matched.map(|matched| matched.saturating_sub(report.copied.done()))

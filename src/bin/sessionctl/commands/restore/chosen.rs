@@ -18,7 +18,8 @@ use crate::console::failure::{Doing as _, Exit, Failure};
 use crate::console::text::{counted, neutral, sessions, without_password};
 use crate::context::Context;
 use crate::context::ids::{Ids, Unknown};
-use crate::context::selected::Selected;
+use crate::context::selected::{Selected, check_state};
+use crate::context::users::UNDECIDED;
 
 /// How many documents at the front of the archive tell the layout.
 const SAMPLE: usize = 1000;
@@ -119,6 +120,7 @@ impl Context {
         let layouts = self.layouts_of_archive(source, contents, action)?;
         layouts.tell_states().doing(action)?;
         let selection = self.selection_of(typed, &layouts, now, Purpose::Changing)?;
+        check_state(&selection.query, now)?;
         selection.filter(&layouts).doing(action)?;
         let mut unknown = Unknown::new(typed, self.global.verbose)?;
         let mut ids = Ids::new(&typed.ids);
@@ -163,7 +165,7 @@ impl Context {
         seen.check(&source.name(), action)?;
         if seen.undecided > 0 {
             let those = sessions(seen.undecided);
-            let text = format!("{those} cannot be judged, since the payload cannot be decoded");
+            let text = format!("{those} cannot be checked, because {UNDECIDED}");
             self.note("note", format!("{text}: not selected"));
         }
         self.tell_unmatched(typed, &chosen.selection, &seen.met)?;
