@@ -519,3 +519,29 @@ fn a_state_and_an_expiry_that_exclude_each_other_are_refused() {
     assert_eq!(listed(&db, &["--live", "--expires-before", "+1h"]), ["a"]);
     assert_eq!(listed(&db, &["--expired", "--expires-after", "-1h"]), [""; 0]);
 }
+
+#[test]
+fn without_users_a_limit_says_nothing_about_unmatched_ones() {
+    let db = Db::new();
+    db.insert("sessions", ["a", "b"].map(|id| connect_mongo(&long_id(id), at(60))));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("unmatched");
+    let file = file.to_str().unwrap();
+    let (a, b, none) = (long_id("a"), long_id("b"), long_id("none"));
+    let list = ["list", "-n", "1", "--unmatched", file];
+    let run = db.sessionctl(&[&list[..], &[&a, &b, &none]].concat()).exits(1);
+    run.never_shows("not all sessions were read").says("has the id none00000000...");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), format!("{none}\n"));
+    let run = db.sessionctl(&[&list[..], &["--user", "42", "--user", "43"]].concat()).exits(1);
+    run.says("not all sessions were read");
+}
+
+#[test]
+fn an_expiry_that_rfc_3339_cannot_write_is_null_and_not_absent_from_the_table() {
+    let db = Db::new();
+    db.insert("sessions", [connect_mongo("a", bson::DateTime::from_millis(253_402_300_800_000))]);
+    let row = &db.sessionctl(&["list", "-o", "json"]).exits(0).json()[0];
+    assert_eq!((&row["state"], &row["expires"]), (&json!("live"), &Value::Null));
+    db.sessionctl(&["list"]).exits(0).prints("in 79");
+    db.sessionctl(&["help", "output"]).exits(0).prints("after the year 9999");
+}

@@ -115,6 +115,7 @@ impl Command {
 
     fn check_selection(&self) -> Result<(), Refusal> {
         match self {
+            Self::List(args) => args.check()?,
             Self::Purge(args) => args.check()?,
             Self::Copy(args) => args.target.check()?,
             Self::Restore(args) => return args.check(),

@@ -142,3 +142,18 @@ fn stores_that_write_down_where_a_session_came_from_are_read() {
         assert_eq!(origin.agent.as_deref(), agent, "{name}");
     }
 }
+
+#[test]
+fn names_of_columns_are_escaped_and_none_is_printed_twice() {
+    let db = Db::new();
+    db.insert("sessions", [express("one", &json!({ "a\"b": 7 }))]);
+    let columns = ["list", "--columns", "id,payload.a\"b"];
+    let run = db.sessionctl(&[&columns[..], &["-o", "json"]].concat()).exits(0);
+    assert_eq!(run.json()[0]["payload.a\"b"], 7);
+    let run = db.sessionctl(&[&columns[..], &["-o", "ndjson"]].concat()).exits(0);
+    assert_eq!(rows(&run)[0]["payload.a\"b"], 7);
+    for columns in ["id,user,id", "payload.a,id,payload.a"] {
+        let run = db.sessionctl(&["list", "--columns", columns]).exits(2);
+        run.fails_in_one_sentence().says("twice");
+    }
+}

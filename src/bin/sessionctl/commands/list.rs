@@ -8,10 +8,10 @@ use sessionctl::{Key, Layouts, Selection, Session, SessionId, Store};
 use tokio::sync::mpsc;
 
 use crate::args::{EveryArgs, Format, OTHERS, SelectionArgs};
-use crate::console::failure::{Doing as _, Exit, Failure};
+use crate::console::failure::{Doing as _, Exit, Failure, Refusal};
 use crate::console::output::{Cell, Lines, Row, Rows, Shape};
 use crate::console::progress::Progress;
-use crate::console::text::sessions;
+use crate::console::text::{neutral, sessions};
 use crate::context::selected::check_state;
 use crate::context::{Context, Purpose};
 
@@ -77,6 +77,21 @@ pub struct Args {
 
     #[command(flatten)]
     pub every: EveryArgs,
+}
+
+impl Args {
+    /// Refuses a column that is named twice: the keys of an object differ.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let columns = &self.columns;
+        let again = (1..columns.len()).find(|at| columns[..*at].contains(&columns[*at]));
+        match again.map(|at| &columns[at]) {
+            Some(name) => {
+                let sentence = format!("--columns names {} twice", neutral(name));
+                Err(Refusal::Own(sentence, "name each column once"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The keys of a session's row.
@@ -222,7 +237,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     note_undecoded(context, more_columns.undecoded());
     note_rest(context, printed.rows, printed.more.then_some(limit));
     if printed.more {
-        check_unmatched(&args.selection)?;
+        check_unmatched(&args.selection, selection)?;
     } else {
         if let Some(order) = order {
             order.note_undated(context);
@@ -325,8 +340,8 @@ fn note_rest(context: &Context, printed: u64, limit: Option<u64>) {
 }
 
 /// Which users have no session is unknown if not all sessions were read.
-fn check_unmatched(typed: &SelectionArgs) -> Result<(), Failure> {
-    let Some(file) = &typed.unmatched else { return Ok(()) };
+fn check_unmatched(typed: &SelectionArgs, selection: &Selection) -> Result<(), Failure> {
+    let (Some(file), Some(_)) = (&typed.unmatched, &selection.query.users) else { return Ok(()) };
     let sentence = format!("could not write {}: not all sessions were read", file.display());
     Err(Failure::new(Exit::Failed, sentence).hint("--limit 0 reads all"))
 }

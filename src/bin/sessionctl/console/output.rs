@@ -15,7 +15,7 @@ use crate::console::background::Background;
 use crate::console::failure::Failure;
 use crate::console::json::pretty_text;
 use crate::console::report::say;
-use crate::console::text::counted;
+use crate::console::text::{counted, neutral};
 
 mod fit;
 mod joined;
@@ -241,7 +241,7 @@ impl<W: Write> Rows<W> {
             Format::Ndjson => write_next(&mut self.out, Format::Ndjson, row),
             Format::Csv => {
                 if first {
-                    csv(&mut self.out, row.0.iter().map(|(key, _)| (*key).to_owned()))?;
+                    csv(&mut self.out, row.0.iter().map(|(key, _)| neutral(key).into_owned()))?;
                 }
                 write_next(&mut self.out, Format::Csv, row)
             }
@@ -270,7 +270,10 @@ impl<W: Write> Rows<W> {
                 let header = self.header.iter().map(|name| (*name).to_owned());
                 match self.columns.is_empty() {
                     true => csv(&mut self.out, header)?,
-                    false => csv(&mut self.out, self.columns.iter().cloned())?,
+                    false => {
+                        let columns = self.columns.iter().map(|name| neutral(name).into_owned());
+                        csv(&mut self.out, columns)?;
+                    }
                 }
             }
             _ => {}
@@ -289,7 +292,8 @@ impl<W: Write> Rows<W> {
         if let (None, Some(row)) = (&self.shown, rows.first()) {
             table.set_header(columns.iter().map(|(at, width)| {
                 let (key, cell) = &row.0[*at];
-                let name = console::truncate_str(&key.to_uppercase(), *width, "…").into_owned();
+                let name =
+                    console::truncate_str(&neutral(&key.to_uppercase()), *width, "…").into_owned();
                 let name = comfy_table::Cell::new(name);
                 if cell.is_number() { name.set_alignment(CellAlignment::Right) } else { name }
             }));
@@ -315,7 +319,8 @@ impl<W: Write> Rows<W> {
         let mut lines = [Vec::new(), Vec::new()];
         for (at, width) in &columns {
             let (key, cell) = &row.0[*at];
-            let name = console::truncate_str(&key.to_uppercase(), *width, "…").into_owned();
+            let name =
+                console::truncate_str(&neutral(&key.to_uppercase()), *width, "…").into_owned();
             let text = console::truncate_str(&texts[*at], *width, "…").into_owned();
             let wide = &mut self.widths[*at];
             *wide = (*wide).max(*width);

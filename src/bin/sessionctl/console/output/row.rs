@@ -136,9 +136,9 @@ impl Row {
     /// printed.
     pub(super) fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         for (at, (key, cell)) in self.0.iter().enumerate() {
-            out.write_all(if at == 0 { b"{\"" } else { b",\"" })?;
-            out.write_all(key.as_bytes())?;
-            out.write_all(b"\":")?;
+            out.write_all(if at == 0 { b"{" } else { b"," })?;
+            string(out, key)?;
+            out.write_all(b":")?;
             match cell {
                 Cell::Null => out.write_all(b"null")?,
                 Cell::Text(text) | Cell::Id(text) => string(out, text)?,
