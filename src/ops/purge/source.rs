@@ -53,6 +53,14 @@ impl Part {
         }
     }
 
+    /// Whether another batch of it may follow, as far as that is known without asking.
+    fn may_go_on(&self) -> bool {
+        match self {
+            Self::Expiry(expiry) => expiry.goes_on(),
+            Self::Walk(_) | Self::Ids(_) | Self::Keys(_) | Self::Group(_) => true,
+        }
+    }
+
     /// The range of an index that has all of it, if there is one.
     fn range(&self) -> Option<IndexRange> {
         match self {
@@ -89,7 +97,7 @@ const EXAMINED: f64 = 50_000.0;
 /// Whether these indexes show that nothing is left. `false` where that is not known.
 async fn nothing_left(ranges: &[IndexRange], by: ReadContext<'_>) -> bool {
     for range in ranges {
-        if range.has_more_than(0, by).await.unwrap_or(true) {
+        if !range.is_empty(by).await.unwrap_or(false) {
             return false;
         }
     }
@@ -159,7 +167,9 @@ impl Source {
         }
         while let Some(part) = self.parts.front_mut() {
             let next = part.next(by).boxed().await?;
-            if let (Some(stored), Some(next)) = (&mut self.stored, &next) {
+            if let (Some(stored), Some(next)) = (&mut self.stored, &next)
+                && part.may_go_on()
+            {
                 stored.along += next.count;
             }
             // A part may have more batches once the spared sessions are known.
@@ -191,7 +201,7 @@ struct Stored {
     /// The store, with a comment that only these reads have.
     store: Option<Store>,
     orders: Orders,
-    /// How many of them are known so far.
+    /// How many sessions were read along the index before others.
     along: u64,
     /// How long the slowest read took.
     slowest: Duration,
@@ -273,11 +283,12 @@ impl Stored {
         }
     }
 
-    /// The share of the collection, once it is known. It is estimated before the first batch, unless that is
+    /// The share of the collection, once it is known. It is estimated after the first batch, unless that is
     /// the only one. Where no sample can be taken, the index is the only way.
     async fn share(&mut self, by: ReadContext<'_>) -> Result<Option<f64>> {
-        let is_worth_it = self.orders.is_over(by.work) || self.has_many(by).await?;
-        if self.orders.share().is_none() && is_worth_it {
+        let is_long =
+            self.along >= u64::from(AT_FIRST.min(by.most)) || self.orders.is_over(by.work);
+        if self.orders.share().is_none() && is_long {
             let began = Instant::now();
             match by.store.share(self.ids.filter().clone(), SAMPLE, SAMPLING).await {
                 Ok(share) => self.orders.learn(share, began.elapsed()),
@@ -288,16 +299,5 @@ impl Stored {
             }
         }
         Ok(self.orders.share())
-    }
-
-    /// Whether they are known to fill more than one batch.
-    async fn has_many(&mut self, by: ReadContext<'_>) -> Result<bool> {
-        if self.along == 0 {
-            for range in &self.ranges {
-                self.along +=
-                    if range.has_more_than(AT_FIRST, by).await? { AT_FIRST.into() } else { 0 };
-            }
-        }
-        Ok(self.along >= u64::from(AT_FIRST.min(by.most)))
     }
 }

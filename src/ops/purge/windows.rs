@@ -97,6 +97,11 @@ impl Expiry {
         }
     }
 
+    /// Whether the last window was not the end of it.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.ended
+    }
+
     /// All of it, whatever was written so far.
     pub(super) fn whole(&self) -> IndexRange {
         let range = compared(&self.path, &[("$lt", &self.below)]);
@@ -133,9 +138,9 @@ pub(super) struct IndexRange {
 }
 
 impl IndexRange {
-    /// Whether it has more documents than this, sessions or not.
-    pub(super) async fn has_more_than(&self, few: u32, by: ReadContext<'_>) -> Result<bool> {
-        Ok(by.bound(&self.range, &self.path, &self.index, few).await?.is_some())
+    /// Whether it has no document, a session or not.
+    pub(super) async fn is_empty(&self, by: ReadContext<'_>) -> Result<bool> {
+        Ok(by.bound(&self.range, &self.path, &self.index, 0).await?.is_none())
     }
 }
 
