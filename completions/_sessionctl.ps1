@@ -546,7 +546,7 @@ Register-ArgumentCompleter -Native -CommandName 'sessionctl' -ScriptBlock {
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show whether the TTL index that the layout needs exists')
             [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Create the TTL index, or convert a matching plain index')
             [CompletionResult]::new('replace', 'replace', [CompletionResultType]::ParameterValue, 'Replace a TTL index that differs from the one that the layout needs')
-            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop the TTL index, so that the server no longer deletes sessions')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Drop every TTL index on the expiry, so that the server no longer deletes sessions')
             break
         }
         'sessionctl;index;status' {

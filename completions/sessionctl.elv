@@ -533,7 +533,7 @@ set edit:completion:arg-completer[sessionctl] = {|@words|
             cand status 'Show whether the TTL index that the layout needs exists'
             cand install 'Create the TTL index, or convert a matching plain index'
             cand replace 'Replace a TTL index that differs from the one that the layout needs'
-            cand remove 'Drop the TTL index, so that the server no longer deletes sessions'
+            cand remove 'Drop every TTL index on the expiry, so that the server no longer deletes sessions'
         }
         &'sessionctl;index;status'= {
             cand --idle 'Act on the idle index instead: it deletes sessions without an expiry once they are idle for DURATION'
