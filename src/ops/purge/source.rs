@@ -57,7 +57,8 @@ impl Part {
     fn may_go_on(&self) -> bool {
         match self {
             Self::Expiry(expiry) => expiry.goes_on(),
-            Self::Walk(_) | Self::Ids(_) | Self::Keys(_) | Self::Group(_) => true,
+            Self::Walk(walk) => walk.goes_on(),
+            Self::Ids(_) | Self::Keys(_) | Self::Group(_) => true,
         }
     }
 

@@ -159,6 +159,11 @@ impl Walk {
         Self { filter, types: WINDOWED.into(), from: None, others: None }
     }
 
+    /// Whether another window begins where the last one ended.
+    pub(super) fn goes_on(&self) -> bool {
+        self.from.is_some()
+    }
+
     pub(super) async fn next(&mut self, by: ReadContext<'_>) -> Result<Option<Candidates>> {
         while let Some(kind) = self.types.front() {
             if self.from.is_none() {
