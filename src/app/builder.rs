@@ -15,6 +15,7 @@ use crate::ops::purge::Purge;
 use crate::ops::sweep::{ClearInterval, Event, Sweep};
 use crate::server::connection::Connection;
 use crate::server::reply::documents;
+use crate::store::observe::in_task;
 use crate::store::{Reading, Store};
 
 /// How many documents are looked at to find out whether they have the layout.
@@ -483,7 +484,8 @@ impl Store {
     /// scanned, unless there is an index that finds the sessions, such as that of
     /// [`StoreBuilder::user_index`].
     ///
-    /// A session that changes between the read and the delete is read again.
+    /// A session that changes between the read and the delete is read again. The deletion continues
+    /// if this future is dropped.
     ///
     /// # Errors
     /// [`Error::KeepsChanging`] if matching sessions changed during every attempt.
@@ -497,7 +499,8 @@ impl Store {
             return Err(Error::Unsupported(what.to_owned()));
         }
         let store = self.clone().on_primary();
-        let deleting = store.delete_settled(|now| Selection::new(query.clone(), now));
+        let selection = move |now| Selection::new(query.clone(), now);
+        let deleting = in_task(async move { store.delete_settled(selection).await });
         self.observed("destroy_matching", deleting).await
     }
 }

@@ -11,7 +11,7 @@ use crate::model::query::Query;
 use crate::model::selection::{Except, Keep, Rank, Selection, logs_in};
 use crate::model::session::Session;
 use crate::ops::purge::{Action, Purge, Step};
-use crate::store::observe::in_span;
+use crate::store::observe::in_task;
 use crate::store::{AfterWrite, MAJORITY_WITHIN, Reading, Store, unconfirmed};
 
 /// How often sessions are read and deleted again because they changed in between.
@@ -81,7 +81,8 @@ impl Store {
     /// changed during every attempt. Sessions deleted before an error stay deleted. With the
     /// [code](Error::code) 64, all are deleted, but no majority confirmed that within 5 seconds.
     pub async fn destroy_all_of(&self, user: &str) -> Result<u64> {
-        let destroyed = self.clone().on_primary().destroy_in_task(user, None, Vec::new());
+        let (store, user) = (self.clone().on_primary(), user.to_owned());
+        let destroyed = in_task(async move { store.destroy_of(&user, None, Vec::new()).await });
         self.observed("destroy_all_of", destroyed).await
     }
 
@@ -91,35 +92,21 @@ impl Store {
     /// # Errors
     /// As for [`destroy_all_of`](Self::destroy_all_of).
     pub async fn destroy_others(&self, user: &str, keep: &str) -> Result<u64> {
-        let store = self.clone().on_primary();
-        let destroyed = async {
-            let kept = store.keys_of(keep).await?;
-            store.clone().destroy_in_task(user, None, kept).await
-        };
+        let (store, user, keep) = (self.clone().on_primary(), user.to_owned(), keep.to_owned());
+        let destroyed = in_task(async move {
+            let kept = store.keys_of(&keep).await?;
+            store.destroy_of(&user, None, kept).await
+        });
         self.observed("destroy_others", destroyed).await
     }
 
-    /// Deletes one session of `user`, like [`destroy_all_of`](Self::destroy_all_of). It is left alone
-    /// if it has become another user's.
+    /// Deletes one session of `user`, like [`destroy_all_of`](Self::destroy_all_of), but in the task of
+    /// the caller. It is left alone if it has become another user's.
     #[cfg(feature = "devices")]
     pub(super) async fn destroy_one_of(&self, user: &str, id: &str) -> Result<u64> {
         let store = self.clone().on_primary();
         let keys = store.keys_of(id).await?;
-        store.destroy_in_task(user, Some(keys), Vec::new()).await
-    }
-
-    /// In its own task: a request that is given up, because its browser is gone, still logs out.
-    async fn destroy_in_task(
-        self,
-        user: &str,
-        only: Option<Vec<Key>>,
-        kept: Vec<Key>,
-    ) -> Result<u64> {
-        let user = user.to_owned();
-        let task = tokio::spawn(in_span(async move { self.destroy_of(&user, only, kept).await }));
-        // It panicked, and its message was printed.
-        let lost = |_| Err(Error::lost_task());
-        task.await.unwrap_or_else(lost)
+        store.destroy_of(user, Some(keys), Vec::new()).await
     }
 
     /// Deletes the sessions of a user, or `only` these, but not those `kept`.

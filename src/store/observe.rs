@@ -2,7 +2,7 @@
 //! operation and the namespace, and in it an event with the duration and the outcome. Neither has an
 //! id, a user or a payload.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::collection::Store;
 
 /// How many sessions an operation found or changed.
@@ -70,14 +70,24 @@ impl Store {
     }
 }
 
-/// The same future, in the current span, for a task of its own.
+/// Runs `work` in a task of its own: it continues if this future is dropped, as when a browser closes
+/// its connection and the application gives up the request.
+pub(crate) async fn in_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    // If it panicked, its message was printed.
+    let lost = |_| Err(Error::lost_task());
+    tokio::spawn(in_span(work)).await.unwrap_or_else(lost)
+}
+
+/// The same future, in the current span.
 #[cfg(feature = "tracing")]
-pub(crate) fn in_span<F: Future>(work: F) -> impl Future<Output = F::Output> {
+fn in_span<F: Future>(work: F) -> impl Future<Output = F::Output> {
     tracing::Instrument::in_current_span(work)
 }
 
 /// The same future.
 #[cfg(not(feature = "tracing"))]
-pub(crate) fn in_span<F: Future>(work: F) -> F {
+fn in_span<F: Future>(work: F) -> F {
     work
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::collection::Store;
 use super::encode::{Content, Whole};
 use super::expiry::Expiry;
-use super::observe::{Outcome, in_span};
+use super::observe::{Outcome, in_task};
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::model::filter::{all, any};
@@ -128,7 +128,7 @@ impl Store {
         let (store, after, whole) = (self.clone(), after.clone(), whole.into_owned());
         let id = whole.id.clone();
         // In its own task: if the request is given up after the write, the rest still follows.
-        let task = tokio::spawn(in_span(async move {
+        in_task(async move {
             let is_new = matches!(mode, Mode::New);
             let done = store.put_alone(whole, mode).await?;
             if done.inserted || (done.matched && !is_new) {
@@ -139,10 +139,8 @@ impl Store {
                 }
             }
             Ok(done)
-        }));
-        // It panicked, and its message was printed.
-        let lost = |_| Err(Error::lost_task());
-        task.await.unwrap_or_else(lost)
+        })
+        .await
     }
 
     async fn put_alone(&self, whole: Whole<'_>, mode: Mode) -> Result<Put> {

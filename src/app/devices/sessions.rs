@@ -12,6 +12,7 @@ use crate::app::by_user::UserSession;
 use crate::error::{Error, Result};
 use crate::model::layout::{Layout, UserPlace};
 use crate::store::Store;
+use crate::store::observe::in_task;
 
 /// Where applications usually store the client's address and user agent.
 const ADDRESSES: [&str; 4] = ["ip", "ipAddress", "clientIp", "remoteAddress"];
@@ -196,34 +197,43 @@ impl Devices {
     }
 
     /// Ends one session of the visitor other than the current one, and returns whether it existed. Does
-    /// nothing if the current session has ended.
+    /// nothing if the current session has ended. It continues if this future is dropped.
     ///
     /// # Errors
     /// As for [`sessions`](Self::sessions) and [`Store::destroy_others`].
     pub async fn sign_out(&self, visitor: &Visitor, handle: &str) -> Result<bool> {
-        let (found, has_current) = self.found(visitor).await?;
-        // A session that has ended, such as a stolen one, ends no other.
-        if !has_current {
-            return Ok(false);
-        }
-        let mut ids = found.iter().map(|found| found.session.id.full());
-        let Some(id) = ids.find(|id| self.keyed.handle(id) == handle && *id != visitor.id) else {
-            return Ok(false);
-        };
-        Ok(self.store.destroy_one_of(&visitor.user, &id).await? > 0)
+        let (devices, visitor, handle) = (self.clone(), visitor.clone(), handle.to_owned());
+        // With its look-ups: the visitor may leave the page at once.
+        in_task(async move {
+            let (found, has_current) = devices.found(&visitor).await?;
+            // A session that has ended, such as a stolen one, ends no other.
+            if !has_current {
+                return Ok(false);
+            }
+            let mut ids = found.iter().map(|found| found.session.id.full());
+            let is_it = |id: &String| devices.keyed.handle(id) == handle && *id != visitor.id;
+            let Some(id) = ids.find(is_it) else { return Ok(false) };
+            Ok(devices.store.destroy_one_of(&visitor.user, &id).await? > 0)
+        })
+        .await
     }
 
     /// Ends all sessions of the visitor but the current one, and returns how many it ended; `None`
-    /// if the current session is not among them, because it has ended: then nothing is done.
+    /// if the current session is not among them, because it has ended: then nothing is done. It
+    /// continues if this future is dropped.
     ///
     /// # Errors
     /// As for [`sessions`](Self::sessions) and [`Store::destroy_others`].
     pub async fn sign_out_others(&self, visitor: &Visitor) -> Result<Option<u64>> {
-        let (_, has_current) = self.found(visitor).await?;
-        if !has_current {
-            return Ok(None);
-        }
-        self.store.destroy_others(&visitor.user, &visitor.id).await.map(Some)
+        let (devices, visitor) = (self.clone(), visitor.clone());
+        in_task(async move {
+            let (_, has_current) = devices.found(&visitor).await?;
+            if !has_current {
+                return Ok(None);
+            }
+            devices.store.destroy_others(&visitor.user, &visitor.id).await.map(Some)
+        })
+        .await
     }
 
     /// A token for the forms of an application that has its own page. It is bound to the session,

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bson::{Document, doc};
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use sessionctl::devices::{Devices, Visitor};
 use sessionctl::layout::UserPlace;
 use sessionctl::{Error, Expiry, Query, Store, StoreBuilder};
 use tokio::task::JoinSet;
@@ -482,4 +484,39 @@ fn a_request_that_is_given_up_after_its_write_leaves_no_surplus() {
     held.wait(1);
     request.abort();
     eventually("nobody is logged in", || db.count("sessions", doc! {}) == 0);
+}
+
+#[test]
+fn a_log_out_continues_if_its_request_is_given_up_during_its_first_look_up() {
+    type LogOut = fn(Store) -> BoxFuture<'static, ()>;
+    let log_outs: [(LogOut, &[usize]); 3] = [
+        (|store| Box::pin(async move { drop(store.destroy_others("asa", &id(0)).await) }), &[0]),
+        (
+            |store| {
+                let devices = Devices::new(&store, &[7; 32]).unwrap();
+                let visitor = Visitor { id: id(0), user: "asa".to_owned() };
+                Box::pin(async move { drop(devices.sign_out_others(&visitor).await) })
+            },
+            &[0],
+        ),
+        (
+            |store| Box::pin(async move { drop(store.destroy_matching(Query::of("asa")).await) }),
+            &[],
+        ),
+    ];
+    for (number, (log_out, left)) in log_outs.into_iter().enumerate() {
+        let db = Db::new();
+        let store = open(&db, builder(&db, "express-mongodb-1"));
+        for number in 0..3 {
+            log_in(&db, &store, &id(number), "asa");
+        }
+        let find = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 500 };
+        let held = db.fail_commands(doc! { "times": 1 }, find);
+        let request = db.runtime.spawn(log_out(store.clone()));
+        held.wait(1);
+        request.abort();
+        let left: Vec<_> = left.iter().map(|number| id(*number)).collect();
+        eventually(&format!("log-out {number} is done"), || db.ids("sessions") == left);
+        assert!(db.runtime.block_on(request).unwrap_err().is_cancelled());
+    }
 }
