@@ -193,7 +193,8 @@ impl Store {
             match purging.next().await {
                 Ok(Some(Step::Batch(batch))) => {
                     deleted.done += batch.done;
-                    deleted.changed += batch.spared.unwrap_or(0);
+                    // Of an inexact one, it is unknown what is left.
+                    deleted.changed += batch.spared.unwrap_or(0) + u64::from(!batch.exact);
                 }
                 Ok(Some(Step::Paused(_))) => {}
                 // The collection is created with the first session.
@@ -210,7 +211,7 @@ impl Store {
 #[derive(Default)]
 struct Deleted {
     done: u64,
-    /// How many sessions changed before they could be deleted.
+    /// How many sessions changed before they could be deleted, and how many batches may have left some.
     changed: u64,
     /// The error that a majority did not confirm a delete in time.
     unconfirmed: Option<Error>,

@@ -183,6 +183,33 @@ fn the_store_of_an_application_does_not_wait_for_a_lost_reply_without_end() {
     });
 }
 
+/// As in a failover: whether the delete was carried out is unknown, and the session is saved before it is
+/// repeated.
+#[test]
+fn a_log_out_whose_delete_got_no_reply_looks_for_the_session_again() {
+    let way = Way::new(HASTE);
+    let uri = format!("mongodb://{}/?socketTimeoutMS=250", way.proxy.address());
+    // Its payload is decoded here, so that the delete repeats the whole payload.
+    let layout = sessionctl::Layout::named("tower-sessions").unwrap().clone();
+    let db = &way.db;
+    let connection = sessionctl::Connection::open(&uri, Some(&db.name));
+    let store = db.runtime.block_on(connection).unwrap().store("sessions", layout);
+    let save = |store: &sessionctl::Store, views: u32| {
+        let hour = sessionctl::Expiry::After(Duration::from_secs(3600));
+        let payload = serde_json::json!({ "userId": "asa", "views": views });
+        db.runtime.block_on(store.set("PCsaD56NfGtaTx59C5w6Lw", &payload, hour)).unwrap();
+    };
+    save(&store, 1);
+    way.proxy.rules([Rule::new("delete", Direction::Request, Fault::Drop)]);
+    let deleted = std::thread::scope(|scope| {
+        let ending = scope.spawn(|| db.runtime.block_on(store.destroy_all_of("asa")).unwrap());
+        way.await_hit();
+        save(&db.store("tower-sessions"), 2);
+        ending.join().unwrap()
+    });
+    assert_eq!((deleted, db.count("sessions", doc! {})), (1, 0));
+}
+
 #[test]
 fn a_reply_that_arrives_too_late_does_not_affect_other_commands() {
     let way = Way::new("");
