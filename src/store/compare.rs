@@ -71,13 +71,10 @@ impl Store {
         let clock = self.clock(whole.needs_now(layout)).await?;
         let (whole, payload) = whole.encoded(layout, clock)?;
         let done = self.put(whole, Mode::Unchanged(version.clone())).await?;
-        let new = version.with(&payload);
-        if done.modified {
-            return Ok(SetIfUnchanged::Set(new));
+        if done.matched {
+            return Ok(SetIfUnchanged::Set(version.with(&payload)));
         }
         Ok(match self.get_versioned(id).await? {
-            // It had these values already.
-            Some(current) if done.matched && current.version == new => SetIfUnchanged::Set(new),
             Some(current) => SetIfUnchanged::Changed(current),
             None => SetIfUnchanged::Gone,
         })

@@ -274,11 +274,19 @@ impl Store {
                 return Ok(true);
             }
         }
-        let mut done = self.touch_once(id, touch).await;
+        let mut done = self.touch_decided(id, touch).await;
         if self.lacks_clock(&done) {
-            done = self.touch_once(id, touch).await;
+            done = self.touch_decided(id, touch).await;
         }
-        self.lived(id, done?).await
+        Ok(done?.matched)
+    }
+
+    async fn touch_decided(&self, id: &str, touch: Touch) -> Result<Put> {
+        let done = self.touch_once(id, touch).await?;
+        match self.is_undecided(done) {
+            true => self.touch_plainly(id, touch).await,
+            false => Ok(done),
+        }
     }
 
     async fn touch_once(&self, id: &str, touch: Touch) -> Result<Put> {
@@ -289,6 +297,14 @@ impl Store {
             false => (self.if_live(self.named(id), clock, began), None),
         };
         self.update(query, touch.update(layout, clock, condition)?, false, None).await
+    }
+
+    /// The same with the whole condition in the query, so that the reply shows whether it held.
+    async fn touch_plainly(&self, id: &str, touch: Touch) -> Result<Put> {
+        let layout = self.layout();
+        let clock = self.clock(Touch::needs_now(layout)).await?;
+        let query = all(vec![self.named(id), self.lives_in_query()]);
+        self.update(query, touch.update(layout, clock, None)?, false, None).await
     }
 
     /// The same store, whose touches write only if the last write is older than `after`, so that an

@@ -106,8 +106,7 @@ impl Store {
         payload: &T,
         expiry: Expiry,
     ) -> Result<bool> {
-        let done = self.put(whole(id, payload, expiry)?, Mode::Live).await?;
-        self.lived(id, done).await
+        Ok(self.put(whole(id, payload, expiry)?, Mode::Live).await?.matched)
     }
 
     /// Writes a session. If the store limits the sessions of each user, this includes the deletion
@@ -152,15 +151,11 @@ impl Store {
             Mode::Unchanged(_) => self.is_collated().await?.then(simple),
             _ => None,
         };
-        let mut done = self.put_once(whole.clone(), &mode, collation.clone()).await;
+        let mut done = self.put_decided(whole.clone(), &mode, collation.clone()).await;
         if self.lacks_clock(&done) {
-            done = self.put_once(whole.clone(), &mode, collation.clone()).await;
+            done = self.put_decided(whole.clone(), &mode, collation.clone()).await;
         }
         match done {
-            // It has these values, or only the query that takes longer shows whether it is a session.
-            Ok(Put { matched: true, modified: false, .. }) if matches!(mode, Mode::Existing) => {
-                self.put_plainly(whole).await
-            }
             // Another upsert inserted the session first.
             Err(error) if matches!(mode, Mode::Any) && error.code() == Some(DUPLICATE_KEY) => {
                 self.put_once(whole, &mode, collation).await
@@ -168,9 +163,24 @@ impl Store {
             Err(error @ (Error::Document(_) | Error::Server { .. }))
                 if matches!(mode, Mode::Existing) && !error.is_transient() =>
             {
-                self.put_plainly(whole).await
+                self.put_plainly(whole, &mode, collation).await
             }
             done => done,
+        }
+    }
+
+    /// Writes a session, for a second time if the first reply does not show whether the condition held. A
+    /// read would not show it either: another request may have renewed the session in between.
+    async fn put_decided(
+        &self,
+        whole: Whole<'_>,
+        mode: &Mode,
+        collation: Option<Collation>,
+    ) -> Result<Put> {
+        let done = self.put_once(whole.clone(), mode, collation.clone()).await?;
+        match self.is_undecided(done) && !matches!(mode, Mode::Any) {
+            true => self.put_plainly(whole, mode, collation).await,
+            false => Ok(done),
         }
     }
 
@@ -203,12 +213,23 @@ impl Store {
         self.update(query, update, matches!(mode, Mode::Any), collation).await
     }
 
-    /// The same with the whole condition in the query, and without a pipeline: some servers lack a part
-    /// of it, and none applies one to a document in which a field occurs twice.
-    async fn put_plainly(&self, whole: Whole<'_>) -> Result<Put> {
+    /// The same with the whole condition in the query, so that the reply shows whether it held. The update
+    /// of an existing session does without a condition in a pipeline: some servers lack a part of it, and
+    /// none applies one to a document in which a field occurs twice.
+    async fn put_plainly(
+        &self,
+        whole: Whole<'_>,
+        mode: &Mode,
+        collation: Option<Collation>,
+    ) -> Result<Put> {
         let clock = self.clock(whole.needs_now(self.layout())).await?;
-        let query = self.named(&whole.id);
-        self.update(query, whole.update(self.layout(), clock, None)?, false, None).await
+        let mut query = vec![self.named(&whole.id)];
+        match mode {
+            Mode::Live => query.push(self.lives_in_query()),
+            Mode::Unchanged(version) => query.extend([version.condition()?, self.lives_in_query()]),
+            Mode::Any | Mode::Existing | Mode::New => {}
+        }
+        self.update(all(query), whole.update(self.layout(), clock, None)?, false, collation).await
     }
 
     /// Whether a session is found by an `_id` alone, and the update contains the rest of the condition.
@@ -241,16 +262,15 @@ impl Store {
         all(vec![query, lives])
     }
 
-    /// Whether the session had not expired when the update ran.
-    pub(super) async fn lived(&self, id: &str, done: Put) -> Result<bool> {
-        match (done.matched, done.modified) {
-            (false, _) => Ok(false),
-            // The query had the condition.
-            _ if !self.has_clock() => Ok(true),
-            // It had expired, or already had these values.
-            (_, false) => Ok(self.find_expiry(id).await?.is_some()),
-            _ => Ok(true),
-        }
+    /// Whether an update that contains its condition does not show whether it held: the session already had
+    /// these values, or it had expired or was none. Without a clock, the query has the condition.
+    pub(super) fn is_undecided(&self, done: Put) -> bool {
+        done.matched && !done.modified && self.has_clock()
+    }
+
+    /// The filter of sessions that are live by the server's clock.
+    pub(super) fn lives_in_query(&self) -> Document {
+        doc! { "$expr": self.layout().lives() }
     }
 
     /// Writes the session `id` only if no session has that id, not even an expired one; otherwise

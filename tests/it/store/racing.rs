@@ -266,3 +266,41 @@ fn of_two_upserts_at_a_time_under_one_id_neither_fails() {
         });
     }
 }
+
+#[test]
+fn set_existing_and_touch_that_report_success_have_written_whatever_came_between() {
+    let db = Db::new();
+    let store = db.store("express-mongodb-1");
+    for writes in [true, false] {
+        let payload = doc! { "session": { "cookie": {}, "n": 1 } };
+        let over = with(session("express-mongodb-1", ID, at(-60)), payload);
+        db.run(doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] });
+        db.insert("sessions", [over]);
+        // Whatever follows the first update, which leaves a session that is over as it is.
+        let next = doc! {
+            "failCommands": ["update", "find"], "blockConnection": true, "blockTimeMS": 1000,
+        };
+        let held = db.fail_commands(doc! { "skip": 1 }, next);
+        let done = std::thread::scope(|scope| {
+            let act = || match writes {
+                true => {
+                    let payload = json!({ "n": 2 });
+                    db.runtime.block_on(store.set_existing(ID, &payload, HOUR)).unwrap()
+                }
+                false => db.runtime.block_on(store.touch(ID, HOUR)).unwrap(),
+            };
+            let acting = scope.spawn(act);
+            held.wait(1);
+            let renewed = doc! { "$set": { "expiresAt": at(60) } };
+            db.update("sessions", doc! { "_id": ID }, renewed);
+            acting.join().unwrap()
+        });
+        drop(held);
+        let found = db.one("sessions", "_id", ID);
+        let is_written = match writes {
+            true => found.get_document("session").unwrap().get("n") != Some(&1.into()),
+            false => found.get_datetime("expiresAt").unwrap() > &at(1800),
+        };
+        assert!(done && is_written, "{writes} {done} {found}");
+    }
+}
