@@ -270,17 +270,19 @@ impl StoreBuilder {
     }
 
     /// The maximum number of sessions with which a user can be logged in. Default: no limit. When
-    /// this store writes a session of a user who has more, it deletes all but the most recent ones:
-    /// by last touch, creation, expiry and `_id`, as far as the layout stores them, like
+    /// a user who has more logs in with this store, it deletes all but the most recent ones: by last
+    /// touch, creation, expiry and `_id`, as far as the layout stores them, like
     /// `sessionctl purge --keep`. Any number of processes may log a user in at the same time.
     ///
-    /// The first write by which a session has a user reads the sessions of that user, so use
-    /// [`user_index`](Self::user_index) as well. A layout without a last touch and a creation, such
-    /// as `tower-sessions`, ranks by the expiry: there, give all sessions the same lifetime, and keep
-    /// the clocks of the application's servers together, or a new session may count as the oldest. Sessions
-    /// that other applications write to the same collection count, but only this store deletes. If
-    /// the deletion fails, the write still succeeds, and the next one deletes the surplus; with the
-    /// feature `tracing`, the failure is a warning. It requires the right `listIndexes`.
+    /// A write by which a session gets a user, or which brings a deleted session back, reads the
+    /// sessions of that user, so use [`user_index`](Self::user_index) as well. Saving a session that
+    /// the store has read with this user is no log-in. A layout without a last touch and a creation,
+    /// such as `tower-sessions`, ranks by the expiry: there, give all sessions the same lifetime, and
+    /// keep the clocks of the application's servers together, or a new session may count as the
+    /// oldest. Sessions that other applications write to the same collection count, but only this
+    /// store deletes. If the deletion fails, the write still succeeds, and the next one deletes the
+    /// surplus; with the feature `tracing`, the failure is a warning. It requires the right
+    /// `listIndexes`.
     ///
     /// Name the user's place with [`user_path`](Self::user_path). Otherwise the layout looks in several, and a
     /// name that a visitor types before the log-in may be in one of them.

@@ -60,13 +60,14 @@ type Following = dyn Fn(Store, String) -> BoxFuture<'static, Result<()>> + Send 
 /// How many sessions are remembered.
 const MOST_FOLLOWED: usize = 100_000;
 
-/// A hook that runs after the first write that gives a session a user: it gets the store and the user. Later writes
-/// of the session are no log-in, and some frameworks write one at each request.
+/// A hook that runs after a write that gives a session a user, or brings a session with a user back: it
+/// gets the store and the user. Other writes of the session are no log-in, and some frameworks write one
+/// at each request.
 #[derive(Clone)]
 pub(crate) struct AfterWrite {
     follow: Arc<Following>,
-    /// The sessions that it has followed, with their users, as hashes.
-    followed: Arc<Mutex<HashMap<u64, u64>>>,
+    /// The sessions whose users are no news, with these users, as hashes. `None` if it failed.
+    followed: Arc<Mutex<HashMap<u64, Option<u64>>>>,
     hasher: RandomState,
 }
 
@@ -86,31 +87,54 @@ impl AfterWrite {
         (self.follow)(store, user).await
     }
 
-    /// Whether it has followed a write by which this session had this user, and no other since.
+    /// Whether it has followed a write by which this session had this user, or a read has found that
+    /// user in it, and no other since.
     pub(super) fn has_followed(&self, id: &str, user: &str) -> bool {
         let [id, user] = self.hashes(id, user);
-        self.lock().get(&id) == Some(&user)
+        self.lock().get(&id) == Some(&Some(user))
     }
 
     pub(super) fn followed(&self, id: &str, user: &str) {
         let [id, user] = self.hashes(id, user);
-        let mut followed = self.lock();
-        if followed.len() >= MOST_FOLLOWED {
-            followed.clear();
-        }
-        followed.insert(id, user);
+        Self::remember(&mut self.lock(), id, Some(user));
     }
 
-    /// The session has no user any more.
+    /// It failed after a write of this session. A later write repeats it.
+    pub(super) fn failed(&self, id: &str) {
+        Self::remember(&mut self.lock(), self.hasher.hash_one(id), None);
+    }
+
+    /// A read has found this user in the session: the log-in was before, perhaps in another process.
+    pub(super) fn found(&self, id: &str, user: &str) {
+        let [id, user] = self.hashes(id, user);
+        let mut followed = self.lock();
+        if followed.get(&id) != Some(&None) {
+            Self::remember(&mut followed, id, Some(user));
+        }
+    }
+
+    /// The session is gone, or has no user any more.
     pub(super) fn forget(&self, id: &str) {
         self.lock().remove(&self.hasher.hash_one(id));
+    }
+
+    fn remember(followed: &mut HashMap<u64, Option<u64>>, id: u64, user: Option<u64>) {
+        if followed.len() >= MOST_FOLLOWED && !followed.contains_key(&id) {
+            // Any half: all at once would make every session look like a log-in.
+            let mut is_kept = false;
+            followed.retain(|_, _| {
+                is_kept = !is_kept;
+                is_kept
+            });
+        }
+        followed.insert(id, user);
     }
 
     fn hashes(&self, id: &str, user: &str) -> [u64; 2] {
         [id, user].map(|text| self.hasher.hash_one(text))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, u64>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Option<u64>>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -68,6 +68,11 @@ impl Store {
     ) -> Result<Option<T>> {
         let reading = async {
             let found = self.find_of_live(id, None, primary || self.from_primary).await?;
+            if let (Some(after), Some((session, now))) = (&self.after_write, &found)
+                && let Some(user) = self.layouts.of(session).glance(session, *now).user
+            {
+                after.found(id, &user);
+            }
             found.map(|(session, now)| read(&session, now)).transpose()
         };
         self.observed("get", reading).await
@@ -361,6 +366,9 @@ impl Store {
     }
 
     async fn destroy_one(&self, id: &str) -> Result<bool> {
+        if let Some(after) = &self.after_write {
+            after.forget(id);
+        }
         let query = self.named(id);
         if self.layout().id.path != "_id" {
             // Without a unique index, there may be two.

@@ -57,6 +57,10 @@ impl Mode {
             Self::New => "set_new",
         }
     }
+
+    fn may_insert(&self) -> bool {
+        matches!(self, Self::Any | Self::New)
+    }
 }
 
 /// The result of a write.
@@ -121,7 +125,9 @@ impl Store {
             after.forget(&whole.id);
             return self.put_alone(whole, mode).await;
         };
-        if after.has_followed(&whole.id, &user) {
+        // Unless the write brings the session back: a log-in elsewhere may have deleted it as surplus.
+        let is_known = after.has_followed(&whole.id, &user);
+        if is_known && !mode.may_insert() {
             return self.put_alone(whole, mode).await;
         }
         let (store, after, whole) = (self.clone(), after.clone(), whole.into_owned());
@@ -130,11 +136,12 @@ impl Store {
         in_task(async move {
             let is_new = matches!(mode, Mode::New);
             let done = store.put_alone(whole, mode).await?;
-            if done.inserted || (done.matched && !is_new) {
+            if done.inserted || (done.matched && !is_new && !is_known) {
                 // Its failure was reported. The session is written, and a caller who took that for
                 // failed would write it again.
-                if after.run(store, user.clone()).await.is_ok() {
-                    after.followed(&id, &user);
+                match after.run(store, user.clone()).await {
+                    Ok(()) => after.followed(&id, &user),
+                    Err(_) => after.failed(&id),
                 }
             }
             Ok(done)

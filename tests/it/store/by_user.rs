@@ -520,3 +520,34 @@ fn a_log_out_continues_if_its_request_is_given_up_during_its_first_look_up() {
         assert!(db.runtime.block_on(request).unwrap_err().is_cancelled());
     }
 }
+
+#[test]
+fn a_session_that_a_request_in_flight_brings_back_counts_as_a_log_in() {
+    let db = Db::new();
+    let store = open(&db, builder(&db, "express-mongodb-1").limit_per_user(1));
+    let [phone, laptop] = [id(0), id(1)];
+    log_in(&db, &store, &phone, "asa");
+    log_in(&db, &store, &laptop, "asa");
+    assert_eq!(db.ids("sessions"), std::slice::from_ref(&laptop));
+    let payload = json!({ "userId": "asa" });
+    db.runtime.block_on(store.set(&phone, &payload, HOUR)).unwrap();
+    assert_eq!(db.ids("sessions"), [phone]);
+}
+
+#[test]
+fn in_a_new_process_a_session_that_was_read_with_its_user_is_no_log_in() {
+    let db = Db::new();
+    let limited = || open(&db, builder(&db, "express-mongodb-1").limit_per_user(2));
+    log_in(&db, &limited(), ID, "asa");
+    let store = limited();
+    assert!(db.runtime.block_on(store.get::<Value>(ID)).unwrap().is_some());
+    let write = |user: &str| {
+        let payload = json!({ "userId": user, "n": 1 });
+        let done = watched(&db, || {
+            assert!(db.runtime.block_on(store.set_existing(ID, &payload, HOUR)).unwrap());
+        });
+        done.iter().filter(|done| done.get_str("op").is_ok_and(|op| op == "query")).count()
+    };
+    assert_eq!(write("asa"), 0);
+    assert!(write("bo") > 0, "another user logs in");
+}
