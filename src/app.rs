@@ -8,6 +8,7 @@ pub mod by_user;
 pub mod devices;
 #[cfg(feature = "express-cookie")]
 pub mod express_cookie;
+mod log;
 #[cfg(any(feature = "tower-sessions", feature = "tower-sessions-014"))]
 mod tower;
 #[cfg(feature = "tower-sessions")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mongodb::{Client, Database};
 use tokio_util::sync::CancellationToken;
 
+use crate::app::log::log;
 use crate::error::{Error, Result};
 use crate::model::layout::{Layout, UserPlace};
 use crate::model::query::Query;
@@ -422,12 +423,13 @@ impl Store {
 
     /// Purges expired sessions now and then every `interval`, in a background task, for as long as
     /// the returned guard lives. Only the guard stops it: if the server is unreachable it waits,
-    /// and after any other error it retries an interval later.
+    /// and after any other error it retries an interval later. With the feature `tracing`, counts and
+    /// errors are logged.
     ///
     /// # Panics
     /// If called outside a tokio runtime.
     pub fn clear_interval(&self, interval: Duration) -> ClearInterval {
-        self.sweep(Sweep { interval, ..Sweep::default() }, |_| {})
+        self.sweep(Sweep { interval, ..Sweep::default() }, log)
     }
 
     /// Like [`clear_interval`](Self::clear_interval), with all options: for example with a

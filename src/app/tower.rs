@@ -11,7 +11,6 @@ use crate::app::builder::StoreBuilder;
 use crate::model::layout::Layout;
 use crate::model::payload::has_dotted_key;
 use crate::model::payload::msgpack::TowerExpiry;
-use crate::ops::sweep::{Event, Pass};
 use crate::store::encode::{Content, Whole, is_tower, tower_record};
 use crate::store::{Expiry, Mode, Store};
 
@@ -97,24 +96,6 @@ pub(super) fn expiry_date(expires: Option<DateTime>, in_payload: Option<i128>) -
     OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(last)
 }
 
-pub(super) fn log(event: Event) {
-    match event {
-        Event::Passed(Pass { namespace, deleted, error: None, .. }) => {
-            tracing::info!(namespace, deleted, "deleted expired sessions");
-        }
-        Event::Passed(Pass { namespace, deleted, error: Some(error), .. }) => {
-            tracing::warn!(namespace, deleted, %error, "deleted some of the expired sessions");
-        }
-        Event::Away { error, .. } => {
-            tracing::warn!(%error, "could not delete expired sessions yet");
-        }
-        Event::Failed { error, .. } => {
-            tracing::error!(%error, "could not delete expired sessions");
-        }
-        _ => {}
-    }
-}
-
 /// Implements the traits of one version of tower-sessions-core.
 macro_rules! implement {
     ($core:ident) => {
@@ -126,7 +107,8 @@ macro_rules! implement {
         use $core::session_store::{Error, Result};
         use $core::{ExpiredDeletion, SessionStore};
 
-        use crate::app::tower::{MOST_IDS, expiry_date, log, saved, warn_of_unfound_user, whole};
+        use crate::app::log::log;
+        use crate::app::tower::{MOST_IDS, expiry_date, saved, warn_of_unfound_user, whole};
         use crate::error;
         use crate::ops::sweep::Sweep;
         use crate::store::encode::{Whole, tower};

@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use bson::doc;
 use serde_json::{Value, json};
@@ -189,4 +190,31 @@ fn a_log_in_of_axum_login_that_no_log_out_elsewhere_will_find_is_a_warning() {
     let tower = open(options().layout("tower-sessions"));
     assert!(warnings(&tower, "axum-login.data", login.clone()).is_empty());
     assert_eq!(warnings(&tower, "auth", login).len(), 1);
+}
+
+#[test]
+fn a_clear_interval_that_deletes_nothing_is_logged_with_the_cause() {
+    let db = Db::new();
+    // In this thread, which listens.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let builder = Store::builder().uri(&db.uri).database(&db.name).collection("sessions");
+    let (store, _) = runtime.block_on(builder.open()).unwrap();
+    db.insert("sessions", [doc! { "_id": 1, "theme": "dark" }]);
+    let captured = Captured::default();
+    let is_logged = || {
+        let lines = captured.0.lock().unwrap();
+        lines.iter().any(|line| {
+            line.starts_with("ERROR") && line.contains("could not delete expired sessions")
+        })
+    };
+    tracing::dispatcher::with_default(&captured.listens(), || {
+        runtime.block_on(async {
+            let _guard = store.clear_interval(Duration::from_millis(100));
+            let began = Instant::now();
+            while !is_logged() {
+                assert!(began.elapsed() < Duration::from_secs(30), "nothing is logged");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+    });
 }
