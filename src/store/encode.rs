@@ -231,11 +231,15 @@ fn writes_numbers(layout: &Layout) -> bool {
 
 fn lacks_cookie(layout: &Layout, payload: &Content) -> bool {
     match payload {
-        Content::Value(Value::Object(map)) => {
-            layout.payload.cookie.is_some() && !map.contains_key("cookie")
-        }
+        Content::Value(Value::Object(map)) => layout.payload.cookie.is_some() && !has_cookie(map),
         Content::Value(_) | Content::Encoded(_) => false,
     }
+}
+
+/// Whether the payload has a cookie that express-session can read: it takes any other value for an object,
+/// and throws on null (`session/store.js`, `createSession`).
+fn has_cookie(payload: &Map<String, Value>) -> bool {
+    payload.get("cookie").is_some_and(Value::is_object)
 }
 
 /// express-session throws on a session without a cookie, so one with the same lifetime is added.
@@ -249,7 +253,7 @@ fn with_cookie(
     max_age: Option<i64>,
 ) -> Value {
     match (&layout.payload.cookie, payload) {
-        (Some(key), Value::Object(mut map)) if !map.contains_key("cookie") => {
+        (Some(key), Value::Object(mut map)) if !has_cookie(&map) => {
             let mut cookie = Map::new();
             cookie.insert("originalMaxAge".into(), max_age.into());
             cookie.insert(key.clone(), over.and_then(time).map_or(Value::Null, Value::String));

@@ -244,3 +244,18 @@ fn a_payload_that_cannot_be_stored_is_refused_without_its_values() {
     assert!(refused.to_string().contains("session.cookie.expires"), "{refused}");
     assert!(db.collections().is_empty());
 }
+
+#[test]
+fn a_cookie_that_is_no_object_is_replaced_because_express_cannot_read_it() {
+    for layout in ["connect-mongo-json", "express-session-object", "express-mongodb-1"] {
+        let db = Db::new();
+        let store = db.store(layout);
+        for cookie in [Value::Null, json!("sid"), json!([])] {
+            let payload = json!({ "cookie": cookie, "n": 1 });
+            db.runtime.block_on(store.set(ID, &payload, HOUR)).unwrap();
+            let got: Value = db.runtime.block_on(store.get(ID)).unwrap().unwrap();
+            assert_eq!(got["cookie"]["httpOnly"], true, "{layout} {payload}");
+            assert_eq!(got["n"], 1, "{layout}");
+        }
+    }
+}
