@@ -299,6 +299,7 @@ impl StoreBuilder {
     /// # Errors
     /// [`Error::Misnamed`] if the collection has documents, but no session of the layout is found
     /// among them. [`Error::UnfitClient`] if the options of the client are not right for sessions.
+    /// [`Error::NotPrimary`] on a direct connection to a secondary.
     /// [`Error::Needs`] if the lifetime of a session is unknown (see
     /// [`lifetime`](Self::lifetime)). [`Error::UnknownLayout`] if the layout does not exist.
     /// [`Error::Unsupported`] if the user of a session cannot be found as requested: a path of
@@ -365,7 +366,12 @@ impl StoreBuilder {
     async fn connection(&self) -> Result<Connection> {
         let name = self.database.as_deref();
         match &self.source {
-            Source::Uri(uri) => Connection::open_primary(uri, name).await,
+            Source::Uri(uri) => {
+                let connection = Connection::open_primary(uri, name).await?;
+                // A direct connection to a secondary would read from it.
+                connection.writable().await?;
+                Ok(connection)
+            }
             Source::Client(client) => {
                 let default = client.default_database();
                 let default = default.as_ref().map(Database::name);

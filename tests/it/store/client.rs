@@ -158,6 +158,9 @@ fn sessions_are_read_from_the_primary_whatever_the_client_prefers() {
     let direct = db.runtime.block_on(Client::with_uri_str(set.direct_uri(1))).unwrap();
     let refused = db.runtime.block_on(Connection::from_client(&direct, &db.name)).unwrap_err();
     assert!(matches!(refused, Error::NotPrimary { .. }), "{refused:?}");
+    let by_uri = Store::builder().uri(&set.direct_uri(1)).database(&db.name);
+    let refused = db.runtime.block_on(by_uri.open()).unwrap_err();
+    assert!(matches!(refused, Error::NotPrimary { .. }), "{refused:?}");
 }
 
 #[test]
