@@ -118,6 +118,11 @@ pub(crate) enum Feature {
     RetryableWrites,
 }
 
+/// The clock in the server's message.
+const NOW: [&str; 2] = ["variable: NOW", "$$NOW"];
+/// `DuplicateKey`, whose message quotes the values.
+const DUPLICATE_KEY: i32 = 11000;
+
 impl Feature {
     const ALL: [Self; 6] = [
         Self::NowInFind,
@@ -139,14 +144,15 @@ impl Feature {
         }
     }
 
-    /// The name of the feature in the server's message.
+    /// The name of the feature in the server's message, with so much around it that no name of a
+    /// database or a field is taken for it.
     fn words(self) -> &'static [&'static str] {
         match self {
-            Self::NowInFind => &["NOW"],
+            Self::NowInFind => &NOW,
             // A server without the stage is treated alike: it may say so before it comes to the clock.
-            Self::NowInUpdate => &["NOW", "replaceWith"],
-            Self::BsonSize => &["bsonSize"],
-            Self::Facet => &["facet"],
+            Self::NowInUpdate => &[NOW[0], NOW[1], "$replaceWith"],
+            Self::BsonSize => &["$bsonSize"],
+            Self::Facet => &["$facet"],
             Self::FilteredCollections => &["filter"],
             // Amazon DocumentDB; a standalone mongod; Cosmos DB.
             Self::RetryableWrites => {
@@ -229,9 +235,9 @@ impl Flavour {
     /// Whether the error shows that the server lacks this, even if another command has shown it in
     /// the meantime. The caller repeats its command once, without the feature.
     pub(crate) fn learns(&self, feature: Feature, error: &Error) -> bool {
-        let Error::Server { message, .. } = error else { return false };
+        let Error::Server { code, message, .. } = error else { return false };
         let is_it = feature.words().iter().any(|word| message.contains(word));
-        let shows = is_it && !error.is_transient();
+        let shows = is_it && *code != DUPLICATE_KEY && !error.is_transient();
         if shows {
             self.note(feature);
         }
@@ -343,6 +349,35 @@ mod tests {
         let standalone = doc! { "isWritablePrimary": true, "maxWireVersion": 17 };
         assert_eq!(Topology::of(&standalone), Topology::Standalone);
     }
+
+    #[test]
+    fn what_a_server_lacks_is_not_learned_from_the_names_that_its_message_quotes() {
+        let says = |code, message: &str| Error::Server {
+            code,
+            name: String::new(),
+            message: message.to_owned(),
+            source: None,
+        };
+        let flavour = Flavour::default();
+        for (code, message) in [
+            (
+                11000,
+                "E11000 duplicate key error collection: app.s index: id_1 dup key: { id: \"$$NOW\" }",
+            ),
+            (72, "index id_1 of SNOW.sessions is not ready"),
+        ] {
+            assert!(!flavour.learns(Feature::NowInUpdate, &says(code, message)), "{message}");
+        }
+        assert!(flavour.lacking().is_empty());
+        for (code, message) in [
+            (17276, "Use of undefined variable: NOW"),
+            (40324, "Unrecognized pipeline stage name: '$replaceWith'"),
+        ] {
+            let flavour = Flavour::default();
+            assert!(flavour.learns(Feature::NowInUpdate, &says(code, message)), "{message}");
+        }
+    }
+
     /// Their replies to `buildInfo`, shortened, with hosts from their connection strings.
     #[test]
     fn a_product_is_known_by_what_it_reports_and_else_by_its_host() {
