@@ -16,6 +16,8 @@ use crate::store::Store;
 const CANNOT_CONVERT: i32 = 72;
 /// `NamespaceExists`: another process created the collection first.
 const NAMESPACE_EXISTS: i32 = 48;
+/// `IndexNotFound`.
+const INDEX_NOT_FOUND: i32 = 27;
 /// The temporary TTL index that works while a plain index is replaced, on such a server.
 pub const STAND_IN: &str = "sessionctl_stand_in";
 /// More changes than ever needed to reach the wanted index.
@@ -162,7 +164,11 @@ impl Changing {
                 }
                 self.done = Installed::Converted;
             }
-            Change::Drop(name) => self.store.index_remove(name).await?,
+            Change::Drop(name) => match self.store.index_remove(name).await {
+                // Another process, which makes the same changes, dropped it first.
+                Err(error) if error.code() == Some(INDEX_NOT_FOUND) => {}
+                dropped => dropped?,
+            },
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A plain index where the TTL index should be.
 
 use bson::{Document, doc};
-use sessionctl::index::{Aim, Change};
+use sessionctl::index::{Aim, Change, Installed};
 
 use super::older::Older;
 use crate::support::{Db, at, session};
@@ -135,4 +135,18 @@ fn a_stores_plain_index_that_somebody_converted_differs_and_can_be_replaced() {
     db.sessionctl(&["index", "replace", "--yes"]).exits(0);
     assert_eq!(names(&db), ["expires_-1"]);
     db.create_index("sessions", plain());
+}
+
+/// Two applications that start at once make the same changes.
+#[test]
+fn an_index_that_another_process_dropped_first_is_dropped() {
+    let db = Db::new();
+    let store = db.store("express-mongodb-1");
+    db.insert("sessions", [session("express-mongodb-1", "a", at(60))]);
+    let mut changing = store.index_changing(Aim::Install, None);
+    db.runtime.block_on(changing.apply(&Change::Drop("expiresAt_1".to_owned()))).unwrap();
+    while let Some(change) = db.runtime.block_on(changing.next()).unwrap() {
+        db.runtime.block_on(changing.apply(&change)).unwrap();
+    }
+    assert_eq!(changing.done(), Installed::Created);
 }
