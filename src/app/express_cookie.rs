@@ -105,7 +105,7 @@ impl ExpressCookie {
     /// The cookie of the session `id`, for a `Set-Cookie` header: valid for the whole site until
     /// the browser is closed, and hidden from scripts. This is express-session's default. If the
     /// application sets `maxAge`, `secure`, `sameSite` or `domain`, set them on the returned
-    /// cookie.
+    /// cookie, and store them in the session's `cookie`, with which Express issues it again.
     pub fn set(&self, id: &str) -> Cookie<'static> {
         let value = utf8_percent_encode(&self.sign(id), COMPONENT).to_string();
         Cookie::build((self.name.clone(), value)).path("/").http_only(true).build()

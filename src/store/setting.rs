@@ -83,8 +83,10 @@ impl Store {
     /// session was destroyed resurrects it; [`Store::set_existing`] does not.
     ///
     /// The payload is any type that serde can serialize, including the types of `bson`. If the
-    /// layout is one of express-session's stores and `payload` has no cookie, one is added, because
-    /// express-session requires it.
+    /// layout is one of express-session's stores and `payload` has no `cookie` that is an object, one
+    /// is added, because express-session requires it. The added one has no `secure`, `sameSite` or
+    /// `domain`: Express issues the browser's cookie again without them, so a site that uses these
+    /// attributes must include a `cookie` object with them in the payload.
     ///
     /// One round trip, or two if the payload contains the expiry, to read the server's clock first:
     /// for [`Expiry::After`] in the layout of tower-sessions, and for all but [`Expiry::Never`] in
