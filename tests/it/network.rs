@@ -211,6 +211,29 @@ fn a_log_out_whose_delete_got_no_reply_looks_for_the_session_again() {
 }
 
 #[test]
+fn a_request_that_is_given_up_early_does_not_leave_a_dead_connection_behind() {
+    let way = Way::new("");
+    way.db.insert("sessions", sessions(0, 1));
+    let uri = format!("mongodb://{}/?maxPoolSize=1&socketTimeoutMS=500", way.proxy.address());
+    let layout = sessionctl::Layout::named("connect-mongo-json").unwrap().clone();
+    let connection = sessionctl::Connection::open(&uri, Some(&way.db.name));
+    let store = way.db.runtime.block_on(connection).unwrap().store("sessions", layout);
+    // An application whose own limit is shorter.
+    let is_got = || {
+        way.db.runtime.block_on(async {
+            tokio::select! {
+                got = store.get::<serde_json::Value>("live-0000") => got.unwrap().is_some(),
+                () = tokio::time::sleep(Duration::from_millis(200)) => false,
+            }
+        })
+    };
+    assert!(is_got());
+    way.proxy.rules([half_open("find")]);
+    assert!(!is_got());
+    eventually("the session is read over another connection", is_got);
+}
+
+#[test]
 fn a_reply_that_arrives_too_late_does_not_affect_other_commands() {
     let way = Way::new("");
     way.db.insert("sessions", sessions(0, 2));

@@ -178,6 +178,10 @@ impl<T: Send + 'static> Undropped<T> {
         Self(Some(Box::pin(future)))
     }
 
+    fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
     /// Detaches it, together with its client, which is no longer used.
     fn abandon(mut self) {
         if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
@@ -209,27 +213,59 @@ impl<T: Send + 'static> Drop for Undropped<T> {
     }
 }
 
+/// A command that waits for its reply over `link`.
+struct Awaited<'a, T: Send + 'static> {
+    clients: &'a Arc<Clients>,
+    link: &'a Arc<Link>,
+    patience: Duration,
+    work: Undropped<T>,
+}
+
+impl<T: Send + 'static> Drop for Awaited<'_, T> {
+    /// An application with a shorter limit gives the command up before it is known to be lost. If no
+    /// reply comes then either, its client is replaced all the same: otherwise each request would meet
+    /// the dead connections. The server is not asked whether the command is running: at worst, a pool
+    /// is opened that was not necessary.
+    fn drop(&mut self) {
+        let (mut work, patience) = (self.work.take(), self.patience);
+        if let (Some(_), Ok(runtime)) = (&work.0, Handle::try_current()) {
+            let (clients, link) = (self.clients.clone(), self.link.clone());
+            runtime.spawn(async move {
+                tokio::select! {
+                    biased;
+                    _ = &mut work => {}
+                    () = sleep(patience) => {
+                        clients.replace(&link);
+                        work.abandon();
+                    }
+                }
+            });
+        }
+    }
+}
+
 /// Waits for the result of `work`, which sends a command over `link`. If the reply is lost, `work`
 /// continues detached, and `clients` gets another client.
 pub(super) async fn reply<T: Send + 'static>(
-    clients: &Clients,
+    clients: &Arc<Clients>,
     waits: &Waits,
     link: &Arc<Link>,
     pending: Pending<'_>,
-    mut work: Undropped<T>,
+    work: Undropped<T>,
 ) -> Result<T, Lost> {
-    let began = Instant::now();
+    let (began, patience) = (Instant::now(), waits.limits.patience);
+    let mut awaited = Awaited { clients, link, patience, work };
     tokio::select! {
         biased;
-        reply = &mut work => return Ok(reply),
-        () = sleep(waits.limits.patience.min(LATE)) => {}
+        reply = &mut awaited.work => return Ok(reply),
+        () = sleep(patience.min(LATE)) => {}
     }
     // Boxed, so that the future of the common case stays small.
-    match Box::pin(late(clients, waits, pending, began, &mut work)).await {
+    match Box::pin(late(clients, waits, pending, began, &mut awaited.work)).await {
         Ok(reply) => Ok(reply),
         Err(lost) => {
             clients.replace(link);
-            work.abandon();
+            awaited.work.take().abandon();
             Err(lost)
         }
     }
