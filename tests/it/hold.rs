@@ -5,7 +5,7 @@ use bson::{Document, doc};
 use serde_json::Value;
 
 use crate::rig::ReplicaSet;
-use crate::support::{Db, Running, at, becomes, eventually, long_id, now};
+use crate::support::{Db, Program, Running, at, becomes, eventually, long_id, now};
 
 fn of(id: &str, user: &str, seconds: i64) -> Document {
     let session = format!("{{\"cookie\":{{\"path\":\"/\"}},\"userId\":\"{user}\"}}");
@@ -294,4 +294,22 @@ fn a_hold_is_refused_where_it_would_not_hold() {
     nothing.run(doc! { "create": "sessions" });
     let run = nothing.sessionctl(&[&asa[..], &["1h", "--yes"]].concat()).exits(1);
     run.fails_in_one_sentence().says("its layout is unknown");
+}
+
+#[test]
+fn a_single_pass_does_not_ignore_that_users_are_to_be_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("sweep.toml");
+    std::fs::write(folder.path().join("held"), "asa\n").unwrap();
+    std::fs::write(&config, "[collections.\"app.sessions\"]\nhold = \"held\"\n").unwrap();
+    let config = ["--config", config.to_str().unwrap()];
+    for command in
+        [&["sweep", "--once"][..], &["deploy", "cron"], &["deploy", "kubernetes", "--cron"]]
+    {
+        let run = Program::new(&[command, &config].concat()).run().exits(2);
+        run.fails_in_one_sentence().says("line 2: app.sessions: hold cannot be used with --once");
+    }
+    for command in [&["sweep", "--check-config"][..], &["deploy", "kubernetes"]] {
+        Program::new(&[command, &config].concat()).run().exits(0);
+    }
 }

@@ -103,6 +103,11 @@ impl Plan {
             ..sweep.clone()
         };
         check(&sweep)?;
+        if sweep.once && settings.hold.is_some() {
+            let sentence = "hold cannot be used with --once: users can log in again after the pass";
+            let hint = "remove hold, or run sweep without --once";
+            return Err(Fault::new("hold", sentence, hint));
+        }
         Ok(Self {
             database,
             collection,
