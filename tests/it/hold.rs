@@ -1,6 +1,8 @@
 //! `expire --hold`: what comes back is ended until the time is over. With real applications, through a
 //! step-down: express/held.rs.
 
+use std::time::Duration;
+
 use bson::{Document, doc};
 use serde_json::Value;
 
@@ -132,13 +134,19 @@ fn a_sweeper_holds_the_users_of_a_file_and_reads_it_again_when_it_changes() {
     db.await_count("sessions", is_live("three"), 0);
     assert_eq!(db.count("sessions", is_live("free")), 1);
 
+    // A sweeper that stands by looks at the list every ten seconds.
+    std::thread::sleep(Duration::from_secs(12));
     std::fs::write(&held, "").unwrap();
     sweep.await_said("continuing with the previous users");
     db.insert("sessions", [of("four", "bo", 600)]);
     db.await_count("sessions", is_live("four"), 0);
-    sweep.end();
+    let run = sweep.end();
+    assert_eq!(run.stderr.matches("contains no users").count(), 1, "{run:?}");
     // Whoever has the lease by now holds them.
     second.await_said("continuing with the previous users");
+    db.insert("sessions", [of("five", "bo", 600)]);
+    db.await_count("sessions", is_live("five"), 0);
+    assert_eq!(db.count("sessions", is_live("free")), 1);
     assert!(!second.end().stderr.contains("holding"));
 }
 
@@ -221,7 +229,7 @@ fn a_sweeper_records_whom_it_holds_and_says_what_it_cannot_end() {
     sweep.await_said("holding 2 users of");
     // Paused, nobody is logged out, and a line says that it will be done.
     becomes("the hold was recorded", || held.lines().len(), |lines| *lines == 1);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(1));
     assert_eq!(db.count("sessions", is_live("one")), 1);
     std::fs::write(&held.control, "continue\n").unwrap();
     db.await_count("sessions", is_live("one"), 0);

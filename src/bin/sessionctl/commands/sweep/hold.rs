@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sessionctl::follow::{Due, Holding, Means};
@@ -25,31 +26,54 @@ use crate::daemon::metrics::Metrics;
 /// How long it waits for a collection, or for a file that cannot be read.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// A list of users, and the state of the file when it was read.
-pub struct File {
+/// The state of a file: its time, its length and its inode.
+type Stamp = (SystemTime, u64, u64);
+
+/// A list of users in a file.
+#[derive(Debug)]
+pub struct List {
     path: PathBuf,
-    read: Option<(SystemTime, u64, u64)>,
+    /// The users of the last valid list. They stay known while the file cannot be read.
+    users: Arc<Mutex<Users>>,
+    /// The state of the file when it was read.
+    read: Option<Stamp>,
 }
 
-impl File {
+impl List {
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), read: None }
+        Self { path: path.to_owned(), users: Arc::default(), read: None }
     }
 
-    fn look(&self) -> Option<(SystemTime, u64, u64)> {
+    /// The same list with the users that are known, for a reader that has not read the file yet.
+    pub fn unread(&self) -> Self {
+        Self { path: self.path.clone(), users: Arc::clone(&self.users), read: None }
+    }
+
+    pub fn is_of(&self, path: &Path) -> bool {
+        self.path == path
+    }
+
+    fn users(&self) -> Users {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn look(&self) -> Option<Stamp> {
         let about = fs::metadata(&self.path).ok()?;
         Some((about.modified().ok()?, about.len(), about.ino()))
     }
 
-    /// The users, if the file has changed since it was read.
-    pub fn changed(&mut self) -> Result<Option<Users>, Failure> {
+    /// Reads the file if it changed, and returns whether it did. If it is invalid, the previous users stay,
+    /// and the next call tries again: a file can become readable without a change of its time.
+    pub fn refresh(&mut self) -> Result<bool, Failure> {
         let now = self.look();
         if now.is_some() && now == self.read {
-            return Ok(None);
+            return Ok(false);
         }
-        let users = listed::users(&[], Some(&self.path))?;
+        if let Some(users) = listed::users(&[], Some(&self.path))? {
+            *self.users.lock().unwrap_or_else(PoisonError::into_inner) = users;
+        }
         self.read = now;
-        Ok(users)
+        Ok(true)
     }
 }
 
@@ -57,7 +81,7 @@ impl File {
 pub struct Held {
     pub namespace: String,
     pub target: Target,
-    pub file: PathBuf,
+    pub list: List,
     pub quiet: bool,
     pub metrics: Metrics,
     /// The audit file.
@@ -68,6 +92,13 @@ pub struct Held {
     /// Cancelled with the sweep, and with the lease.
     pub sweep: CancellationToken,
     pub cancel: CancellationToken,
+}
+
+/// The list as a hold reads it.
+struct Reader {
+    list: List,
+    /// Why it could not be read, as far as that was logged.
+    trouble: Option<String>,
 }
 
 /// Why a hold ends.
@@ -97,12 +128,14 @@ impl Held {
     pub async fn run(self) -> Result<(), Failure> {
         // So that the first session that is ended is an increase, too.
         self.metrics.logged_out(&self.namespace, 0);
-        let (mut file, mut users, mut is_said) = (File::new(&self.file), Users::default(), false);
+        let mut reader = Reader { list: self.list.unread(), trouble: None };
+        let mut is_said = false;
         while !self.cancel.is_cancelled() {
-            self.read(&mut file, &mut users);
+            self.read(&mut reader);
+            let users = reader.list.users();
             let held = match users.is_empty() {
                 true => Ok(()),
-                false => self.hold(&mut file, &mut users).await,
+                false => self.hold(users, &mut reader).await,
             };
             match held {
                 Ok(()) => {}
@@ -133,21 +166,29 @@ impl Held {
         Ok(())
     }
 
-    /// Reads the file if it changed, and returns whether it did. If it is invalid, the previous users stay.
-    fn read(&self, file: &mut File, users: &mut Users) -> bool {
-        match file.changed() {
-            Ok(None) => false,
-            Ok(Some(read)) => {
-                *users = read;
-                let those = counted(users.len() as u64, "user");
-                self.inform(&format!("holding {those} of {}", self.namespace));
-                true
+    /// Reads the list if it changed, and returns whether it did.
+    fn read(&self, Reader { list, trouble }: &mut Reader) -> bool {
+        let read = list.refresh();
+        let users = list.users();
+        match read {
+            Ok(is_new) => {
+                *trouble = None;
+                if is_new {
+                    let those = counted(users.len() as u64, "user");
+                    self.inform(&format!("holding {those} of {}", self.namespace));
+                }
+                is_new
             }
             Err(failure) => {
-                // Reported again only after the next change.
-                file.read = file.look();
-                let text = format!("{failure}; continuing with the previous users");
-                warn(&self.namespace, &text);
+                let effect = match users.is_empty() {
+                    true => "no user is held until the file is valid",
+                    false => "continuing with the previous users",
+                };
+                let text = format!("{failure}; {effect}");
+                if trouble.as_ref() != Some(&text) {
+                    warn(&self.namespace, &text);
+                    *trouble = Some(text);
+                }
                 false
             }
         }
@@ -159,17 +200,18 @@ impl Held {
         }
     }
 
-    async fn hold(&self, file: &mut File, users: &mut Users) -> Result<(), Trouble> {
+    async fn hold(&self, users: Users, reader: &mut Reader) -> Result<(), Trouble> {
         let store = self.target.store().await?;
         let now = store.connection().primary_now().await?;
-        let purge = |users: &Users| {
-            let query = Query { users: Some(users.clone()), ..Query::default() };
+        let (path, mut number) = (self.list.path.as_path(), users.len());
+        let purge = |users: Users| {
+            let query = Query { users: Some(users), ..Query::default() };
             let mut purge = Purge::new(Selection::new(query, now), store.way_out(now));
             (purge.tells_ids, purge.tells_users) =
                 (self.records.is_wanted(), self.records.is_wanted());
             purge
         };
-        let held = purge(users);
+        let mut held = purge(users);
         let mut holding = store.hold(held.clone(), self.cancel.clone()).await?;
         if let Means::Scans { every, why } = holding.means() {
             let text = format!(
@@ -179,7 +221,7 @@ impl Held {
             self.inform(&text);
         }
         // Without an audit record, nobody is logged out.
-        let mut run = self.records.begin(&store, &held, &self.file, users.len())?;
+        let mut run = self.records.begin(&store, &held, path, number)?;
         let mut said = BTreeSet::new();
         let ended = loop {
             let due = match holding.next().await {
@@ -191,7 +233,7 @@ impl Held {
                 Due::Run(purge) => {
                     if run.is_rotated() {
                         run.end(None, None)?;
-                        run = self.records.begin(&store, &held, &self.file, users.len())?;
+                        run = self.records.begin(&store, &held, path, number)?;
                     }
                     let ended = self.end(&store, *purge, &mut holding, &mut run, &mut said).await;
                     if let Err(trouble) = ended {
@@ -201,11 +243,12 @@ impl Held {
                 Due::Away { error, .. } => warn(&self.namespace, &why(&error)),
                 _ => {}
             }
-            if self.read(file, users) {
-                let held = purge(users);
+            if self.read(reader) {
+                let users = reader.list.users();
+                (number, held) = (users.len(), purge(users));
                 run.end(None, None)?;
-                run = self.records.begin(&store, &held, &self.file, users.len())?;
-                holding.replace(held);
+                run = self.records.begin(&store, &held, path, number)?;
+                holding.replace(held.clone());
             }
         };
         let failed = match &ended {
@@ -284,5 +327,35 @@ impl Held {
             let text = format!("{namespace} refused to end {those} of held users: {cause}");
             warn(namespace, &text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invalid_list_leaves_the_users_as_they_were_and_is_read_as_soon_as_it_is_valid() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("held");
+        let write = |text: &str, seconds| {
+            fs::write(&path, text).unwrap();
+            let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+        };
+        write("asa\n", 1);
+        let mut list = List::new(&path);
+        assert!(list.refresh().unwrap() && !list.refresh().unwrap());
+        write("\n\n\n\n\n\n", 2);
+        let mut next = list.unread();
+        for _ in 0..2 {
+            assert!(next.refresh().is_err());
+            assert_eq!(next.users().len(), 1);
+        }
+        // As after a change of its mode, its state is the same.
+        write("bo\ncy\n", 2);
+        assert!(next.refresh().unwrap() && !next.refresh().unwrap());
+        assert_eq!((next.users().len(), list.users().len()), (2, 2));
+        assert!(list.refresh().unwrap());
     }
 }

@@ -1,6 +1,7 @@
 //! One task for each namespace, started and stopped according to signals and the file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sessionctl::Connection;
 use sessionctl::error::reason;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::Args;
 use super::config::{Plan, check_holds};
 use super::health::Health;
-use super::hold::Held;
+use super::hold::{Held, List};
 use super::journal::Journal;
 use super::log::Log;
 use super::records::Records;
@@ -43,6 +44,8 @@ pub struct Supervisor<'a> {
     /// The namespaces in which users are kept logged out, while this sweeper has the lease.
     holds: BTreeMap<String, CancellationToken>,
     holding: JoinSet<Result<(), Failure>>,
+    /// The users to keep logged out. A hold begins anew with each lease; these lists stay.
+    lists: BTreeMap<String, List>,
     sender: UnboundedSender<(String, Event)>,
     events: UnboundedReceiver<(String, Event)>,
     pass_now: Signal,
@@ -81,6 +84,7 @@ impl<'a> Supervisor<'a> {
             tasks: JoinSet::new(),
             holds: BTreeMap::new(),
             holding: JoinSet::new(),
+            lists: BTreeMap::new(),
             sender,
             events,
             pass_now: listen(SIGUSR1)?,
@@ -140,6 +144,7 @@ impl<'a> Supervisor<'a> {
         );
         self.log.begins(&namespace, sweep.interval);
         self.health.begins(&namespace, &plan, pace);
+        self.list(&namespace, plan.hold.as_deref());
         let is_leased = sweep.lease.is_some();
         self.running.insert(namespace.clone(), (plan, control));
         if !is_leased {
@@ -164,12 +169,12 @@ impl<'a> Supervisor<'a> {
     /// Starts to keep users of a namespace logged out, if the configuration lists any.
     fn hold(&mut self, namespace: &str) {
         let Some((plan, control)) = self.running.get(namespace) else { return };
-        let Some(file) = plan.hold.clone().filter(|_| !plan.sweep.once) else { return };
+        let Some(list) = self.lists.get(namespace).map(List::unread) else { return };
         let cancel = control.cancel.child_token();
         let held = Held {
             namespace: namespace.to_owned(),
             target: self.target(plan),
-            file,
+            list,
             quiet: self.context.global.quiet,
             metrics: self.health.metrics(),
             records: Records::new(&self.args.audit, &self.context.command_line),
@@ -181,6 +186,24 @@ impl<'a> Supervisor<'a> {
         self.release(namespace);
         self.holds.insert(namespace.to_owned(), cancel);
         self.holding.spawn(held.run());
+    }
+
+    /// Keeps the list of a namespace if it is still this file; otherwise reads the new one.
+    fn list(&mut self, namespace: &str, file: Option<&Path>) {
+        let kept = self.lists.remove(namespace);
+        let Some(file) = file else { return };
+        let list = kept.filter(|list| list.is_of(file)).unwrap_or_else(|| List::new(file));
+        self.lists.insert(namespace.to_owned(), list);
+        self.refresh(namespace);
+    }
+
+    /// Reads a list that changed while another sweeper holds its users, so that this one knows the last
+    /// valid list when it takes over.
+    fn refresh(&mut self, namespace: &str) {
+        if let Some(list) = self.lists.get_mut(namespace) {
+            // A hold reports why the list cannot be read.
+            drop(list.refresh());
+        }
     }
 
     fn release(&mut self, namespace: &str) {
@@ -252,6 +275,7 @@ impl<'a> Supervisor<'a> {
         match event {
             Event::Holds(_) => self.hold(namespace),
             Event::Yields { .. } => self.release(namespace),
+            Event::Alive if !self.holds.contains_key(namespace) => self.refresh(namespace),
             _ => {}
         }
         self.health.event(namespace, event);
