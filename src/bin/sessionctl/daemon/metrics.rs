@@ -90,9 +90,9 @@ impl Metrics {
         self.with(namespace, |swept| swept.lag = lag);
     }
 
-    /// Sets the difference of the local clock and the server's.
-    pub fn skew(&self, namespace: &str, seconds: f64) {
-        self.with(namespace, |swept| swept.skew = Some(seconds));
+    /// Sets the difference of the local clock and the server's; `None` if it is no longer known.
+    pub fn skew(&self, namespace: &str, seconds: Option<f64>) {
+        self.with(namespace, |swept| swept.skew = seconds);
     }
 
     /// Sets whether this process holds the lease.
@@ -176,7 +176,7 @@ mod tests {
         metrics.throttled(NAMESPACE, LAYOUT, waited);
         metrics.backlog(NAMESPACE, LAYOUT, Some((7, Some(Duration::from_secs(300)))));
         metrics.lag(NAMESPACE, Some(Duration::from_secs(2)));
-        metrics.skew(NAMESPACE, -0.25);
+        metrics.skew(NAMESPACE, Some(-0.25));
         metrics.lease(NAMESPACE, true);
         metrics.succeeded(NAMESPACE, DateTime::from_millis(1_795_428_000_500));
         metrics.logged_out(NAMESPACE, 0);

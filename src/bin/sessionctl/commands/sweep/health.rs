@@ -207,7 +207,7 @@ impl Health {
     fn count(&mut self, namespace: &str, event: &Event) {
         let metrics = self.metrics.clone();
         match event {
-            Event::Answered(now) => metrics.skew(namespace, skew(*now)),
+            Event::Answered(now) => metrics.skew(namespace, Some(skew(*now))),
             Event::Holds(_) => metrics.lease(namespace, true),
             // What was counted in a collection that is gone says nothing.
             Event::Waiting(_) => {
@@ -219,6 +219,7 @@ impl Health {
                 // From now on, another sweeper reports these values.
                 metrics.backlog(namespace, None, None);
                 metrics.lag(namespace, None);
+                metrics.skew(namespace, None);
             }
             Event::Begins { .. } => drop(self.throttled.remove(namespace)),
             Event::Batch { layout, batch: Batch { done: deleted, took, .. }, throttled } => {
@@ -427,6 +428,21 @@ mod tests {
         Stops::new(&Signals::none())
     }
 
+    fn health() -> Health {
+        Health {
+            metrics: Metrics::default(),
+            heartbeats: Arc::new(heartbeats(&["a.s"])),
+            notify: Notify::from_env(),
+            file: None,
+            is_ready: true,
+            deleted: 0,
+            throttled: BTreeMap::new(),
+            status: String::new(),
+            warned: None,
+            server: None,
+        }
+    }
+
     fn heartbeats(namespaces: &[&str]) -> Heartbeats {
         let heartbeats = Heartbeats::new(stops(), LONGEST_SILENCE);
         let beat = || Heartbeat::new(heartbeats.silence(Duration::from_secs(60)));
@@ -447,6 +463,24 @@ mod tests {
         assert!(heartbeats.ready().unwrap_err().starts_with("b.s"));
         set(&heartbeats, "b.s", |beat| beat.trouble = None);
         assert_eq!(heartbeats.ready(), Ok(()));
+    }
+
+    #[test]
+    fn what_another_sweeper_reports_from_now_on_leaves_the_metrics() {
+        let mut health = health();
+        health.metrics.describe("a.s", Duration::from_secs(60));
+        for event in [Event::Holds(1), Event::Answered(DateTime::from_millis(0))] {
+            health.event("a.s", &event);
+        }
+        health.metrics.lag("a.s", Some(Duration::ZERO));
+        assert!(health.metrics.encode().contains("clock_skew_seconds{"));
+        health.event("a.s", &Event::Yields { to: None });
+        let text = health.metrics.encode();
+        for gone in
+            ["clock_skew_seconds{", "replication_lag_seconds{", "lease_held{namespace=\"a.s\"} 1"]
+        {
+            assert!(!text.contains(gone), "{text}");
+        }
     }
 
     #[test]
