@@ -208,6 +208,38 @@ fn the_node_exporter_finds_a_whole_file_after_each_pass() {
     run.says("could not write /nowhere/x.prom");
 }
 
+#[test]
+fn the_metrics_file_of_a_sweeper_that_failed_still_shows_the_last_success() {
+    let db = Db::new();
+    fill(&db);
+    db.insert("others", [connect_mongo("live", at(600))]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessionctl.prom");
+    let [sessions, others] =
+        ["sessions", "others"].map(|name| format!("namespace=\"{}.{name}\"", db.name));
+    let read = |name: &str, labels: &str| {
+        value(&std::fs::read_to_string(&path).unwrap_or_default(), name, labels)
+    };
+    let sweep = ["sweep", "-c", "sessions", "-c", "others", "--interval", "1", "--metrics-file"];
+    let sweep = db.command(&[&sweep[..], &[path.to_str().unwrap()]].concat()).start();
+    let success = "sessionctl_last_success_timestamp_seconds";
+    eventually("both were swept", || {
+        [&sessions, &others].iter().all(|labels| read(success, labels).is_some())
+    });
+    let _failing =
+        db.fail_commands("alwaysOn", doc! { "failCommands": ["delete"], "errorCode": 13 });
+    db.insert("sessions", [connect_mongo("dead", at(-60))]);
+    sweep.wait().exits(1).says("not authorized to run delete");
+    for labels in [&sessions, &others] {
+        assert!(read(success, labels).is_some());
+        assert!(read("sessionctl_passes_total", labels).is_some());
+        assert_eq!(read("sessionctl_sweep_interval_seconds", labels), Some(1.0));
+        assert_eq!(read("sessionctl_lease_held", labels), Some(0.0));
+        assert_eq!(read("sessionctl_backlog_sessions", labels), None);
+        assert_eq!(read("sessionctl_clock_skew_seconds", labels), None);
+    }
+}
+
 /// systemd, as far as a service sees it.
 struct Manager {
     socket: UnixDatagram,

@@ -137,6 +137,22 @@ impl Health {
         self.metrics.forget(namespace);
     }
 
+    /// Stops reporting a namespace whose sweep failed, or was stopped because another one failed. The
+    /// interval and the last success stay, because the alert on missing successes compares them.
+    pub fn fails(&mut self, namespace: &str) {
+        self.heartbeats.beats().remove(namespace);
+        self.heartbeats.statuses.ends(namespace);
+        self.rests(namespace);
+    }
+
+    /// This process no longer holds the lease of a namespace, and no longer measures anything there.
+    fn rests(&self, namespace: &str) {
+        self.metrics.lease(namespace, false);
+        self.metrics.backlog(namespace, None, None);
+        self.metrics.lag(namespace, None);
+        self.metrics.skew(namespace, None);
+    }
+
     /// Writes the metrics file once more: it would go on claiming the lease of a sweep that has ended.
     pub fn writes_end(&mut self) {
         self.write();
@@ -215,11 +231,8 @@ impl Health {
                 metrics.lag(namespace, None);
             }
             Event::Yields { .. } => {
-                metrics.lease(namespace, false);
                 // From now on, another sweeper reports these values.
-                metrics.backlog(namespace, None, None);
-                metrics.lag(namespace, None);
-                metrics.skew(namespace, None);
+                self.rests(namespace);
             }
             Event::Begins { .. } => drop(self.throttled.remove(namespace)),
             Event::Batch { layout, batch: Batch { done: deleted, took, .. }, throttled } => {

@@ -298,7 +298,11 @@ impl<'a> Supervisor<'a> {
                 self.start(namespace, plan);
             }
             (ended, _) => {
-                self.health.ends(&namespace);
+                // A failure ends all sweeps.
+                match ended.is_err() || self.failure.is_some() {
+                    true => self.health.fails(&namespace),
+                    false => self.health.ends(&namespace),
+                }
                 // The file of a single pass stays as it is until the next one.
                 if !self.args.once {
                     self.health.writes_end();
