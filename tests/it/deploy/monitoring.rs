@@ -102,9 +102,12 @@ fn metric_uses(expr: &str) -> usize {
     expr.matches("sessionctl_").count()
 }
 
-/// The command line in a runbook is one that the program takes.
+/// The command line in a runbook is one that the program takes, and that changes nothing.
 #[track_caller]
 fn assert_is_a_command(runbook: &str) {
+    let is_harmless =
+        ["sessionctl doctor ", "--dry-run "].iter().any(|part| runbook.contains(part));
+    assert!(is_harmless, "{runbook}");
     let command = runbook.trim_start_matches("date -u; ").trim_end_matches(" | grep cutoff");
     // Prometheus puts the namespace there.
     let (command, template) = command.split_once(" -d '").unwrap_or((command, ""));

@@ -82,7 +82,7 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
     };
     let lifetime = global.lifetime.map(exact_duration).map(|life| format!(" --lifetime {life}"));
     let layout = format!("{layout}{}", lifetime.unwrap_or_default());
-    // The commands must not delete sessions that the sweepers leave alone.
+    // The count must leave out sessions that the sweepers spare.
     let grace = match args.grace.is_zero() {
         true => String::new(),
         false => format!(" --grace {}", exact_duration(args.grace)),
@@ -113,11 +113,7 @@ pub fn rules(args: &Args, global: &Global, uri: &Uri) -> Result<String, Failure>
             ("lag", &args.max_lag.as_secs_f64().to_string()),
             ("max_lag", &max_lag),
             ("skew", &args.max_skew.as_secs_f64().to_string()),
-            (
-                "sweep_any",
-                &json_string(&format!("sessionctl sweep --once -v{grace} {server}{layout}{named}")),
-            ),
-            ("sweep", &runbook(&format!("sweep --once -v{grace}"))),
+            ("doctor_any", &json_string(&format!("sessionctl doctor {server}{layout}{named}"))),
             ("dry_run", &runbook(&format!("purge --expired --dry-run{grace}"))),
             ("doctor", &runbook("doctor")),
             // The cutoff is the server's clock.
