@@ -7,7 +7,7 @@ use bson::DateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Details;
-use super::event::Changed;
+use super::event::{Changed, Kind};
 use super::scan::check;
 use super::step::Means;
 use super::watch::{Noticed, Watch};
@@ -88,10 +88,17 @@ impl Holding {
         // At most about a second old when a change arrives.
         let held = at(&self.purge.selection, self.watch.now());
         let layouts = self.store.layouts();
-        let concerns = |changed: &Changed<'_>| is_held(&held, layouts, changed);
+        // A purge by `_id` ends credentials, too, and that of the whole selection spares them.
+        let (spares, mut is_unclear) = (spares(&held, layouts), false);
+        let concerns = |changed: &Changed<'_>| {
+            let is_held = is_held(&held, layouts, changed);
+            is_unclear |= is_held && spares && changed.after.is_none();
+            is_held
+        };
         let Some(noticed) = self.watch.next(concerns).await? else { return Ok(None) };
         Ok(Some(match noticed {
             Noticed::All => Due::Run(Box::new(self.purge_of(None))),
+            Noticed::Keys(_) if is_unclear => Due::Run(Box::new(self.purge_of(None))),
             Noticed::Keys(keys) => Due::Run(Box::new(self.purge_of(Some(keys)))),
             Noticed::Idle => Due::Idle,
             Noticed::Slower(means) => Due::Slower(means),
@@ -124,11 +131,59 @@ fn at(selection: &Selection, now: DateTime) -> Selection {
     Selection { now, cutoff: now, ..selection.clone() }
 }
 
-/// Whether a document that was written is held.
+/// Whether a document that was written is held, or may be: the server may no longer know what it was.
 fn is_held(held: &Selection, layouts: &Layouts, changed: &Changed<'_>) -> bool {
+    let Some(document) = changed.after else { return changed.kind != Kind::Deleted };
+    let is_spared = spares(held, layouts) && layouts.of(document).is_credential(document);
+    held.holds(layouts, document) && !is_spared
+}
+
+/// Whether credentials are among the documents, and are spared.
+fn spares(held: &Selection, layouts: &Layouts) -> bool {
     // A purge by `_id` does not spare credentials.
-    let spares = held.spares_credentials && held.keys.is_none();
-    changed.after.is_some_and(|document| {
-        held.holds(layouts, document) && !(spares && layouts.of(document).is_credential(document))
-    })
+    held.spares_credentials && held.keys.is_none() && layouts.credentials().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+    use bson::raw::RawDocumentBuf;
+
+    use super::super::event::Notice;
+    use super::*;
+    use crate::model::layout::Layout;
+    use crate::model::query::{Query, Users};
+
+    #[test]
+    fn a_session_that_the_server_no_longer_knows_is_held_unless_it_was_deleted() {
+        let layouts = Layouts::from(Layout::named("connect-mongo-json").unwrap().clone());
+        let users = Some(Users::from_iter(["asa"]));
+        let query = Query { users, ..Query::default() };
+        let held = Selection::new(query, DateTime::from_millis(0));
+        let is_due = |kind: &str, user: Option<&str>| {
+            let session = user.map(|user| {
+                let payload = format!("{{\"cookie\":{{}},\"userId\":\"{user}\"}}");
+                doc! { "_id": "a", "expires": DateTime::from_millis(9), "session": payload }
+            });
+            let event = doc! {
+                "operationType": kind, "documentKey": { "_id": "a" }, "fullDocument": session,
+            };
+            let event = RawDocumentBuf::try_from(&event).unwrap();
+            let Notice::Document(changed) = Notice::of(&event) else { panic!("{event:?}") };
+            is_held(&held, &layouts, &changed)
+        };
+        assert!(is_due("update", Some("asa")) && !is_due("update", Some("bo")));
+        assert!(is_due("update", None) && is_due("replace", None));
+        assert!(!is_due("delete", None));
+    }
+
+    #[test]
+    fn credentials_are_only_spared_where_the_layout_has_some_and_none_is_named() {
+        let layouts = |name| Layouts::from(Layout::named(name).unwrap().clone());
+        let mut held = Selection::new(Query::default(), DateTime::from_millis(0));
+        held.spares_credentials = true;
+        assert!(spares(&held, &layouts("shopify")) && !spares(&held, &layouts("symfony")));
+        held.keys = Some(vec!["a".into()]);
+        assert!(!spares(&held, &layouts("shopify")));
+    }
 }

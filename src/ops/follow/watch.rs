@@ -115,7 +115,7 @@ impl Watch {
     /// renamed.
     pub(in crate::ops) async fn next(
         &mut self,
-        concerns: impl Fn(&Changed<'_>) -> bool,
+        concerns: impl FnMut(&Changed<'_>) -> bool,
     ) -> Result<Option<Noticed>> {
         let cancel = self.cancel.clone();
         if let Some(since) = self.running.take() {
@@ -144,7 +144,7 @@ impl Watch {
         Ok((error, pause))
     }
 
-    async fn advance(&mut self, concerns: impl Fn(&Changed<'_>) -> bool) -> Result<Noticed> {
+    async fn advance(&mut self, mut concerns: impl FnMut(&Changed<'_>) -> bool) -> Result<Noticed> {
         loop {
             if let Some(pause) = self.pause.take() {
                 tokio::time::sleep(pause).await;
@@ -169,7 +169,7 @@ impl Watch {
                             });
                         }
                         Heard::Batch(batch) => {
-                            let keys = self.changed(&batch, &concerns)?;
+                            let keys = self.changed(&batch, &mut concerns)?;
                             if !keys.is_empty() {
                                 return Ok(Noticed::Keys(keys));
                             }
@@ -199,7 +199,7 @@ impl Watch {
     fn changed(
         &self,
         batch: &RawBatch,
-        concerns: impl Fn(&Changed<'_>) -> bool,
+        mut concerns: impl FnMut(&Changed<'_>) -> bool,
     ) -> Result<Vec<Key>> {
         let (mut keys, mut known) = (Vec::new(), HashSet::new());
         for event in documents(batch) {
