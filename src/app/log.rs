@@ -30,6 +30,6 @@ pub(super) fn log(event: Event) {
     }
 }
 
-/// Without the feature, an application that wants to know calls `Store::sweep`.
+/// Without the feature, nothing is logged: an application can call `Store::sweep` instead.
 #[cfg(not(feature = "tracing"))]
 pub(super) fn log(_: Event) {}

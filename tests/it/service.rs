@@ -168,7 +168,7 @@ fn a_sweep_goes_on_though_nobody_reads_what_it_says() {
         let db = Db::new();
         fill(&db, "sessions");
         let (mut reader, mut writer) = std::io::pipe().unwrap();
-        // As much as the pipe holds: whoever writes more waits for its reader.
+        // As much as the pipe holds. A write of more waits for a reader.
         writer.write_all(&[b'\n'; 1 << 16]).unwrap();
         let arguments = ["sweep", "--interval", "1", "-o", "ndjson", "--log-format", log];
         let sweep = db.command(&arguments).stdout(writer.try_clone().unwrap());

@@ -107,8 +107,8 @@ impl Orders {
         self.share
     }
 
-    /// Takes note of the share, which took so long to find. If it is large, the first stretch is over, and
-    /// the stored order is next.
+    /// Notes the share, and how long finding it `took`: that is not work. If it is large, the first stretch
+    /// is over, and the stored order is next.
     pub(super) fn learn(&mut self, share: f64, took: Duration) {
         self.share = Some(share);
         self.before.busy += took;

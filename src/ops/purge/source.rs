@@ -125,7 +125,7 @@ impl Source {
         self.stored.as_ref().map_or(Order::Index, |stored| stored.orders.order())
     }
 
-    /// How many sessions the next batch may have after this work, if so many are usual.
+    /// The size of the next batch, given the usual one and the work so far.
     pub(super) fn most(&self, usual: u32, work: Work) -> u32 {
         match (self.order(), self.parts.front()) {
             (Order::Index, Some(Part::Expiry(_))) if work.done == 0 => usual.min(AT_FIRST),

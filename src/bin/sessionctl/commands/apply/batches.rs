@@ -189,7 +189,7 @@ impl Batches<'_> {
     }
 }
 
-/// What was said about a purge, so that nothing is said twice.
+/// Remembers what was reported about a purge, so that nothing is reported twice.
 #[derive(Default)]
 struct Said {
     paused: Option<Discriminant<Cause>>,

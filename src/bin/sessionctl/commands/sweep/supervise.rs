@@ -68,8 +68,8 @@ impl<'a> Supervisor<'a> {
                 Failure::new(Exit::Failed, sentence)
             })
         };
-        // Unbounded, because a sweep must not wait until its reports are logged. Logging does not wait for
-        // whoever reads the log.
+        // Unbounded, because a sweep must not wait until its reports are logged. Logging does not
+        // wait for a reader of the log.
         let (sender, events) = unbounded_channel();
         Ok(Self {
             context,
